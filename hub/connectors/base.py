@@ -1,0 +1,66 @@
+"""The face of a connector: one verb, `pull`, and the options that every connector shares."""
+
+from collections.abc import AsyncIterator
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from typing import ClassVar, Protocol
+from zoneinfo import ZoneInfo
+
+from pydantic import BaseModel, ConfigDict, Field
+
+from hub.model import Cursor, Page
+from hub.units import Between, Duration, PerTime, Rate, Size, Waits
+
+
+class Options(BaseModel):
+    """A connector owns the shape, the defaults and the documentation of its own keys in connectors.yaml."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+
+
+class Limits(Options):
+    """What the hub allows itself to take from one source."""
+
+    rate: Rate = PerTime(5, timedelta(seconds=1))
+    """Requests a second, minute or hour."""
+    concurrency: int = Field(2, ge=1, le=64)
+    """Requests under way at once."""
+    timeout: Duration = timedelta(seconds=30)
+    """How long one whole request may take, its body included."""
+    max_body: Size = 64 * 1024**2
+    """The largest answer or file, after decompression."""
+    max_pages: int = Field(100_000, ge=1)
+    """Pages in one run; one more means that the source goes round in circles."""
+
+
+class Retry(Options):
+    """How often, and how patiently, a request that failed for the moment is sent again."""
+
+    attempts: int = Field(5, ge=1, le=20)
+    """Tries in all, the first included."""
+    wait: Waits = Between(timedelta(seconds=1), timedelta(seconds=60))
+    """The shortest and longest wait between tries; the real wait is drawn by chance up to a doubling bound (full jitter)."""
+    retry_after_max: Duration = timedelta(minutes=15)
+    """Retry-After is obeyed up to this long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Place:
+    """Where a connector stands: the source it serves, its zone, and the folder that relative paths start from."""
+
+    source: str
+    timezone: ZoneInfo
+    folder: Path
+
+
+class Connector(Protocol):
+    """The code for a protocol, bound to one source's options.
+
+    `pull` yields pages oldest first where the protocol can; each page's cursor resumes after it, and pulling the same
+    cursor again is harmless. It raises SourceUnavailable or SourceRefused and nothing else, and never retries itself.
+    """
+
+    options_type: ClassVar[type[Options]]
+
+    def pull(self, cursor: Cursor | None) -> AsyncIterator[Page]: ...

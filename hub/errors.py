@@ -1,0 +1,111 @@
+"""Every error of the hub, sorted by what the caller does about it.
+
+HubError
+├── ConfigError         mend connectors.yaml (or the environment) and start again
+├── SourceError
+│   ├── SourceUnavailable   try again later: the source is away, slow or busy
+│   └── SourceRefused       stop until a person acts: the source said no, or speaks nonsense
+├── TicketRejected      set this one ticket aside, go on with the next
+├── LaneLost            stop at once: another process owns the lane now
+├── StoreError
+│   ├── StoreUnavailable    try again later: the database is away
+│   └── SchemaTooNew        upgrade the hub: the database was written by a newer one
+└── QueryError          mend the query: the client asked for something that cannot be
+"""
+
+from dataclasses import dataclass
+from typing import ClassVar
+
+
+class HubError(Exception):
+    """Anything the hub says no to. `hint` is the cure, `code` is stable and machine-readable."""
+
+    code: ClassVar[str] = "INTERNAL"
+
+    def __init__(self, message: str, *, hint: str = "") -> None:
+        super().__init__(message)
+        self.message = message
+        self.hint = hint
+
+    def __str__(self) -> str:
+        return f"{self.message}; {self.hint}" if self.hint else self.message
+
+
+@dataclass(frozen=True, slots=True, order=True)
+class Mistake:
+    """One thing wrong with a configuration file; `line` counts from 1, `path` is dotted."""
+
+    file: str
+    line: int
+    path: str
+    message: str
+
+    def __str__(self) -> str:
+        where = f"{self.path}: " if self.path else ""
+        return f"{self.file}:{self.line}: {where}{self.message}"
+
+
+class ConfigError(HubError):
+    """The configuration cannot be used; `mistakes` holds one entry a mistake, in file order."""
+
+    code = "CONFIG"
+
+    def __init__(self, *mistakes: Mistake) -> None:
+        self.mistakes = tuple(sorted(set(mistakes)))
+        super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
+
+
+class SourceError(HubError):
+    """A source did not give its tickets. The message never holds a secret."""
+
+
+class SourceUnavailable(SourceError):
+    """The source is away, slow or busy: worth trying again."""
+
+    code = "SOURCE_UNAVAILABLE"
+
+
+class SourceRefused(SourceError):
+    """The source said no, or answered nonsense: trying again changes nothing until a person acts."""
+
+    code = "SOURCE_REFUSED"
+
+
+class TicketRejected(HubError):
+    """One ticket does not read as an appeal; `field` is the appeal's field that failed."""
+
+    code = "TICKET_REJECTED"
+
+    def __init__(self, message: str, *, field: str = "", hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.field = field
+
+
+class LaneLost(HubError):
+    """The lane's fence has been raised by another claim: nothing may be written for it any more."""
+
+    code = "LANE_LOST"
+
+
+class StoreError(HubError):
+    """The database cannot be used."""
+
+
+class StoreUnavailable(StoreError):
+    """The database does not answer: worth trying again."""
+
+    code = "STORE_UNAVAILABLE"
+
+
+class SchemaTooNew(StoreError):
+    """The database was written by a newer hub."""
+
+    code = "SCHEMA_TOO_NEW"
+
+
+class QueryError(HubError):
+    """The client asked for something that cannot be answered; `code` names which."""
+
+    def __init__(self, code: str, message: str, *, hint: str = "") -> None:
+        super().__init__(message, hint=hint)
+        self.code = code  # type: ignore[misc]  # one class, many client mistakes: the instance names its own

@@ -1,0 +1,345 @@
+"""The domain's words as frozen values: what travels between the modules, and nothing that acts."""
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
+from datetime import datetime
+from enum import StrEnum
+from typing import Any, TypeAlias
+
+Ticket: TypeAlias = dict[str, Any]
+"""One record exactly as the source holds it, parsed from whatever carried it."""
+
+Cursor: TypeAlias = dict[str, Any]
+"""How far a source has been pulled: JSON, opaque to all but its connector."""
+
+
+class Status(StrEnum):
+    """Where an appeal stands: the twelve states of GB/T 33358-2016 practice, and UNKNOWN for a code nobody mapped."""
+
+    RECEIVED = "RECEIVED"
+    ACCEPTED = "ACCEPTED"
+    REJECTED = "REJECTED"
+    DISPATCHED = "DISPATCHED"
+    IN_PROGRESS = "IN_PROGRESS"
+    RETURNED = "RETURNED"
+    SUSPENDED = "SUSPENDED"
+    RESOLVED = "RESOLVED"
+    REWORK = "REWORK"
+    CLOSED = "CLOSED"
+    MERGED = "MERGED"
+    WITHDRAWN = "WITHDRAWN"
+    UNKNOWN = "UNKNOWN"
+
+
+class Kind(StrEnum):
+    """What the resident wants (国办发〔2020〕53号, and 表扬 and 纠纷 as cities keep them)."""
+
+    CONSULT = "CONSULT"
+    HELP = "HELP"
+    COMPLAINT = "COMPLAINT"
+    REPORT = "REPORT"
+    SUGGEST = "SUGGEST"
+    PRAISE = "PRAISE"
+    DISPUTE = "DISPUTE"
+    OTHER = "OTHER"
+    UNKNOWN = "UNKNOWN"
+
+
+class Urgency(StrEnum):
+    """How pressing: 特急 (24 hours), 紧急, 一般."""
+
+    CRITICAL = "CRITICAL"
+    URGENT = "URGENT"
+    NORMAL = "NORMAL"
+    UNKNOWN = "UNKNOWN"
+
+
+class Channel(StrEnum):
+    """How the resident reached the source (GB/T 33358-2016, and the city's own ways in)."""
+
+    PHONE = "PHONE"
+    WEB = "WEB"
+    WECHAT_MINI = "WECHAT_MINI"
+    APP = "APP"
+    SMS = "SMS"
+    MAIL = "MAIL"
+    LETTER = "LETTER"
+    VISIT = "VISIT"
+    QR = "QR"
+    GRID = "GRID"
+    SENTINEL = "SENTINEL"
+    PLATFORM_TRANSFER = "PLATFORM_TRANSFER"
+    MEDIA = "MEDIA"
+    EMAIL = "EMAIL"
+    UNKNOWN = "UNKNOWN"
+
+
+class Satisfaction(StrEnum):
+    """What the resident thought of the result when asked."""
+
+    SATISFIED = "SATISFIED"
+    BASIC = "BASIC"
+    DISSATISFIED = "DISSATISFIED"
+    UNREACHED = "UNREACHED"
+    NONE = "NONE"
+    UNKNOWN = "UNKNOWN"
+
+
+class SourceClass(StrEnum):
+    """A source is a government hotline or a convenience platform."""
+
+    HOTLINE = "hotline"
+    PLATFORM = "platform"
+
+
+class Integration(StrEnum):
+    """How a hotline joined 12345 (国办发〔2020〕53号): 归并主体, 整体并入, 双号并行, 设分中心."""
+
+    INTEGRATOR = "integrator"
+    ABSORBED = "absorbed"
+    DUAL_NUMBER = "dual_number"
+    SUB_CENTRE = "sub_centre"
+
+
+class TicketState(StrEnum):
+    """The three states of a landed ticket; a rejected ticket is the dead letter."""
+
+    PENDING = "pending"
+    SERVED = "served"
+    REJECTED = "rejected"
+
+
+@dataclass(frozen=True, slots=True)
+class Page:
+    """Tickets, and the cursor after them. `total` is the source's own guess of all there is to pull, for progress."""
+
+    tickets: Sequence[Ticket]
+    cursor: Cursor
+    total: int | None = None
+
+
+@dataclass(slots=True)
+class Appeal:
+    """The one record served, keyed by (source, external_id).
+
+    Times are aware UTC. `location_point` is (longitude, latitude) in WGS-84 degrees. `status_text` and its like hold
+    the source's own word wherever a code table stood between. Not frozen: one is made for every ticket, and a frozen
+    dataclass costs three times as much to build.
+    """
+
+    source: str
+    external_id: str
+    title: str
+    status: Status
+    created_at: datetime
+    updated_at: datetime
+    appeal_no: str | None = None
+    kind: Kind = Kind.OTHER
+    kind_text: str | None = None
+    topic: str | None = None
+    content: str | None = None
+    status_text: str | None = None
+    status_note: str | None = None
+    urgency: Urgency = Urgency.NORMAL
+    channel: Channel = Channel.UNKNOWN
+    origin_hotline: str | None = None
+    is_secret: bool = False
+    reporter_name: str | None = None
+    reporter_phone: str | None = None
+    respondent: str | None = None
+    area: str | None = None
+    grid: str | None = None
+    location_address: str | None = None
+    location_point: tuple[float, float] | None = None
+    lead_org: str | None = None
+    co_orgs: list[str] = field(default_factory=list)
+    dispatched_at: datetime | None = None
+    due_at: datetime | None = None
+    closed_at: datetime | None = None
+    result: str | None = None
+    public_reply: str | None = None
+    is_resolved: bool | None = None
+    satisfaction: Satisfaction = Satisfaction.NONE
+    duplicate_of: str | None = None
+    support_count: int | None = None
+    attachments: list[str] = field(default_factory=list)
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True, slots=True)
+class StoredAppeal:
+    """An appeal as the store serves it: the hub's own `id`, its `version` (1, 2, …) and when the hub first and last wrote it."""
+
+    id: int
+    version: int
+    first_served_at: datetime
+    last_served_at: datetime
+    appeal: Appeal
+
+
+@dataclass(frozen=True, slots=True)
+class LandedTicket:
+    """A ticket on its way: `raw` is its JSON, `hash` tells whether it changed, `external_id` names it in its source."""
+
+    external_id: str
+    raw: bytes
+    hash: bytes
+    ticket: Ticket
+
+
+@dataclass(frozen=True, slots=True)
+class Rejection:
+    """Why one landed ticket does not read as an appeal, and at which of the appeal's fields."""
+
+    external_id: str
+    hash: bytes
+    reason: str
+    field: str
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedTicket:
+    """A ticket set aside, as people look at it: what came, why it was refused, since when."""
+
+    id: int
+    source: str
+    external_id: str
+    reason: str
+    field: str
+    raw: str
+    landed_at: datetime
+    rejected_at: datetime
+
+
+class ChangeType(StrEnum):
+    """What a change says happened."""
+
+    CREATED = "appeal.created"
+    STATUS_CHANGED = "appeal.status_changed"
+    UPDATED = "appeal.updated"
+
+
+@dataclass(frozen=True, slots=True)
+class Change:
+    """One entry of the append-only log. `number` is its id everywhere; `origin` the source it came from.
+
+    `fields` maps each field that changed to [before, after], as JSON; empty for a creation.
+    """
+
+    number: int
+    appeal_id: int
+    version: int
+    type: ChangeType
+    origin: str
+    at: datetime
+    fields: Mapping[str, Any]
+
+
+@dataclass(slots=True)
+class Tally:
+    """What one run did: tickets seen by their outcome. `repeated` counts ids that came again in one page (the later won)."""
+
+    landed: int = 0
+    served: int = 0
+    unchanged: int = 0
+    rejected: int = 0
+    repeated: int = 0
+
+    def __add__(self, other: "Tally") -> "Tally":
+        return Tally(
+            self.landed + other.landed,
+            self.served + other.served,
+            self.unchanged + other.unchanged,
+            self.rejected + other.rejected,
+            self.repeated + other.repeated,
+        )
+
+
+@dataclass(frozen=True, slots=True)
+class SourceRecord:
+    """What the store knows of one configured source, besides its tickets."""
+
+    name: str
+    title: str
+    source_class: SourceClass
+    integration: Integration | None = None
+    department: str | None = None
+    connector: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Lane:
+    """One claim on one lane: whoever holds the highest `fence` may write. `cursor` is None before the first page."""
+
+    name: str
+    fence: int
+    cursor: Cursor | None
+    failures: int = 0
+
+
+@dataclass(frozen=True, slots=True)
+class SourceHealth:
+    """How a source is doing: the last run, what is in store, and what is due next."""
+
+    record: SourceRecord
+    last_run_at: datetime | None
+    last_success_at: datetime | None
+    next_run_at: datetime | None
+    running: bool
+    paused: bool
+    failures: int
+    last_error: str | None
+    last_error_at: datetime | None
+    last_tally: Tally
+    landed: int
+    served: int
+    rejected: int
+    pending: int
+    newest_at: datetime | None
+
+
+class AppealOrder(StrEnum):
+    """The orders a list of appeals comes in; each is made strict by the appeal's id."""
+
+    CREATED_DESC = "CREATED_DESC"
+    CREATED_ASC = "CREATED_ASC"
+    UPDATED_DESC = "UPDATED_DESC"
+    UPDATED_ASC = "UPDATED_ASC"
+    DUE_ASC = "DUE_ASC"
+
+
+@dataclass(frozen=True, slots=True)
+class TimeRange:
+    """`since` ≤ time < `until`; either end may be open."""
+
+    since: datetime | None = None
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class AppealFilter:
+    """Which appeals: every field given must hold. `area` and `topic` match by prefix (a division holds its parts)."""
+
+    status: tuple[Status, ...] = ()
+    kind: tuple[Kind, ...] = ()
+    source: tuple[str, ...] = ()
+    area: tuple[str, ...] = ()
+    topic: tuple[str, ...] = ()
+    urgency: tuple[Urgency, ...] = ()
+    channel: tuple[Channel, ...] = ()
+    created: TimeRange = TimeRange()
+    updated: TimeRange = TimeRange()
+    due: TimeRange = TimeRange()
+    text: str = ""
+
+
+class Dimension(StrEnum):
+    """What appeals can be counted by. Days are those of Asia/Shanghai unless the query names another zone."""
+
+    SOURCE = "SOURCE"
+    STATUS = "STATUS"
+    KIND = "KIND"
+    TOPIC = "TOPIC"
+    URGENCY = "URGENCY"
+    AREA = "AREA"
+    DAY = "DAY"
