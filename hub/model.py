@@ -168,7 +168,7 @@ class Appeal:
 
 @dataclass(frozen=True, slots=True)
 class StoredAppeal:
-    """An appeal as the store serves it: the hub's own `id`, its `version` (1, 2, …) and when the hub first and last wrote it."""
+    """An appeal as the store serves it: the hub's own `id`, its `version` (1, 2, …), when the hub first and last wrote it."""
 
     id: int
     version: int
@@ -237,7 +237,7 @@ class Change:
 
 @dataclass(slots=True)
 class Tally:
-    """What one run did: tickets seen by their outcome. `repeated` counts ids that came again in one page (the later won)."""
+    """What one run did, in tickets. `repeated` counts ids that came again in one page (the later won)."""
 
     landed: int = 0
     served: int = 0

@@ -40,7 +40,7 @@ class Retry(Options):
     attempts: int = Field(5, ge=1, le=20)
     """Tries in all, the first included."""
     wait: Waits = Between(timedelta(seconds=1), timedelta(seconds=60))
-    """The shortest and longest wait between tries; the real wait is drawn by chance up to a doubling bound (full jitter)."""
+    """The shortest and longest wait between tries; each real wait is drawn by chance below a doubling bound."""
     retry_after_max: Duration = timedelta(minutes=15)
     """Retry-After is obeyed up to this long."""
 

@@ -1,0 +1,67 @@
+"""The one door to PostgreSQL: connections, transactions, and its errors turned into ours."""
+
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+
+import orjson
+import sqlalchemy as sa
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from hub.errors import StoreUnavailable
+
+POOL_SIZE = 10
+
+
+class Database:
+    """A pool of connections to one PostgreSQL ≥ 14. All times come and go as aware UTC."""
+
+    def __init__(self, url: str, *, statement_timeout_ms: int = 30_000) -> None:
+        self.engine: AsyncEngine = create_async_engine(
+            sa.make_url(url).set(drivername="postgresql+asyncpg"),
+            pool_size=POOL_SIZE,
+            max_overflow=POOL_SIZE,
+            pool_pre_ping=True,
+            json_deserializer=orjson.loads,
+            json_serializer=lambda value: orjson.dumps(value).decode(),
+            connect_args={
+                "timeout": 10,
+                "server_settings": {
+                    "application_name": "hub",
+                    "timezone": "UTC",
+                    "statement_timeout": str(statement_timeout_ms),
+                    "jit": "off",  # Compiling a statement costs more than running any of ours.
+                },
+            },
+        )
+
+    @asynccontextmanager
+    async def begin(self) -> AsyncIterator[AsyncConnection]:
+        """One transaction: committed at the end, rolled back on any error. Raises StoreUnavailable when away."""
+        try:
+            async with self.engine.begin() as connection:
+                yield connection
+        except (DBAPIError, OSError, TimeoutError) as error:
+            if not _away(error):
+                raise
+            raise StoreUnavailable(f"the database does not answer: {_first_line(error)}") from error
+
+    async def close(self) -> None:
+        await self.engine.dispose()
+
+
+_AWAY = ("08", "53", "57P", "55006")  # SQLSTATE classes: connection lost, out of resources, server going down
+
+
+def _away(error: BaseException) -> bool:
+    if not isinstance(error, DBAPIError):
+        return True
+    if error.connection_invalidated:
+        return True
+    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
+    return str(state).startswith(_AWAY) or isinstance(error.orig, OSError)
+
+
+def _first_line(error: BaseException) -> str:
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    return (str(cause) or type(cause).__name__).splitlines()[0]

@@ -1,0 +1,31 @@
+"""The store: lanes, tickets on their way, and what is served. Each public method is one transaction."""
+
+from hub.store.database import Database
+from hub.store.lanes import Lanes
+from hub.store.migrations import migrate
+from hub.store.reads import Reads
+from hub.store.tickets import Tickets
+
+
+class Store:
+    """Everything the hub keeps. Open it once a process; no caller ever sees a session."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+        self.lanes = Lanes(database)
+        self.tickets = Tickets(database)
+        self.reads = Reads(database)
+
+    @classmethod
+    async def open(cls, url: str) -> "Store":
+        """Connect and bring the schema up to date. Raises StoreUnavailable or SchemaTooNew."""
+        database = Database(url)
+        try:
+            await migrate(database)
+        except BaseException:
+            await database.close()
+            raise
+        return cls(database)
+
+    async def close(self) -> None:
+        await self._database.close()

@@ -1,0 +1,134 @@
+"""The tables, as the newest migration leaves them; a test holds the two equal."""
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import JSONB, TSVECTOR
+
+metadata = sa.MetaData()
+
+TIME = sa.DateTime(timezone=True)
+
+source = sa.Table(
+    "source",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("source_class", sa.Text, nullable=False),
+    sa.Column("integration", sa.Text),
+    sa.Column("department", sa.Text),
+    sa.Column("connector", sa.Text, nullable=False),
+    sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
+    comment="One legacy system: one entry in connectors.yaml. Sources dropped from the file stay, inactive.",
+)
+
+lane = sa.Table(
+    "lane",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True, comment="source:NAME or, later, endpoint:NAME"),
+    sa.Column("due_at", TIME, nullable=False, comment="when the lane wants to be worked on next"),
+    sa.Column("paused", sa.Boolean, nullable=False, server_default=sa.false()),
+    sa.Column("holder", sa.Text, comment="who holds it: host, process; for people"),
+    sa.Column("leased_until", TIME, nullable=False, server_default="-infinity"),
+    sa.Column("fence", sa.BigInteger, nullable=False, server_default="0", comment="raised by every claim"),
+    sa.Column("cursor", JSONB, comment="how far it got; null before the first page"),
+    sa.Column("failures", sa.Integer, nullable=False, server_default="0", comment="runs failed in a row"),
+    sa.Column("last_run_at", TIME),
+    sa.Column("last_success_at", TIME),
+    sa.Column("last_error", sa.Text),
+    sa.Column("last_error_at", TIME),
+    sa.Column("last_tally", JSONB),
+    comment="Who may work on a source now, and how far it got.",
+)
+
+ticket = sa.Table(
+    "ticket",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text, nullable=False),
+    sa.Column("raw", sa.LargeBinary, nullable=False, comment="the record as the source sent it, as JSON in UTF-8"),
+    sa.Column("hash", sa.LargeBinary, nullable=False, comment="BLAKE2b-128 of the raw record, keys sorted"),
+    sa.Column("state", sa.Text, nullable=False, comment="pending, served or rejected"),
+    sa.Column("reason", sa.Text, comment="why it was rejected"),
+    sa.Column("field", sa.Text, comment="the appeal's field that failed"),
+    sa.Column("landed_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("settled_at", TIME, comment="when it was last served or rejected"),
+    sa.UniqueConstraint("source", "external_id"),
+    sa.CheckConstraint("state in ('pending', 'served', 'rejected')", name="ticket_state"),
+    comment="Every record a source ever gave, raw, with what became of it.",
+)
+sa.Index("ticket_pending", ticket.c.source, ticket.c.id, postgresql_where=ticket.c.state == "pending")
+sa.Index("ticket_rejected", ticket.c.id, postgresql_where=ticket.c.state == "rejected")
+sa.Index("ticket_source_state", ticket.c.source, ticket.c.state)
+
+appeal = sa.Table(
+    "appeal",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text, nullable=False),
+    sa.Column("version", sa.Integer, nullable=False, server_default="1"),
+    sa.Column("first_served_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("last_served_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("created_at", TIME, nullable=False),
+    sa.Column("updated_at", TIME, nullable=False),
+    sa.Column("appeal_no", sa.Text),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("kind_text", sa.Text),
+    sa.Column("topic", sa.Text),
+    sa.Column("content", sa.Text),
+    sa.Column("status_text", sa.Text),
+    sa.Column("status_note", sa.Text),
+    sa.Column("urgency", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("origin_hotline", sa.Text),
+    sa.Column("is_secret", sa.Boolean, nullable=False),
+    sa.Column("reporter_name", sa.Text),
+    sa.Column("reporter_phone", sa.Text),
+    sa.Column("respondent", sa.Text),
+    sa.Column("area", sa.Text),
+    sa.Column("grid", sa.Text),
+    sa.Column("location_address", sa.Text),
+    sa.Column("location_longitude", sa.Double, comment="WGS-84 degrees"),
+    sa.Column("location_latitude", sa.Double, comment="WGS-84 degrees"),
+    sa.Column("lead_org", sa.Text),
+    sa.Column("co_orgs", JSONB, nullable=False),
+    sa.Column("dispatched_at", TIME),
+    sa.Column("due_at", TIME),
+    sa.Column("closed_at", TIME),
+    sa.Column("result", sa.Text),
+    sa.Column("public_reply", sa.Text),
+    sa.Column("is_resolved", sa.Boolean),
+    sa.Column("satisfaction", sa.Text, nullable=False),
+    sa.Column("duplicate_of", sa.Text),
+    sa.Column("support_count", sa.Integer),
+    sa.Column("attachments", JSONB, nullable=False),
+    sa.Column("attributes", JSONB, nullable=False),
+    sa.Column("search", TSVECTOR, nullable=False, comment="character pairs and words: hub/store/search.py"),
+    sa.UniqueConstraint("source", "external_id"),
+    comment="The one record served for a ticket.",
+)
+sa.Index("appeal_created", appeal.c.created_at, appeal.c.id)
+sa.Index("appeal_updated", appeal.c.updated_at, appeal.c.id)
+sa.Index("appeal_due", appeal.c.due_at, appeal.c.id)
+sa.Index("appeal_status_created", appeal.c.status, appeal.c.created_at, appeal.c.id)
+sa.Index("appeal_source_created", appeal.c.source, appeal.c.created_at, appeal.c.id)
+sa.Index("appeal_area", appeal.c.area, postgresql_ops={"area": "text_pattern_ops"})
+sa.Index("appeal_search", appeal.c.search, postgresql_using="gin")
+
+change_number = sa.Sequence("change_number", metadata=metadata)
+
+change = sa.Table(
+    "change",
+    metadata,
+    sa.Column("number", sa.BigInteger, change_number, server_default=change_number.next_value(), primary_key=True),
+    sa.Column("appeal_id", sa.BigInteger, sa.ForeignKey("appeal.id"), nullable=False),
+    sa.Column("version", sa.Integer, nullable=False),
+    sa.Column("type", sa.Text, nullable=False),
+    sa.Column("origin", sa.Text, nullable=False, comment="the source it came from"),
+    sa.Column("at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("fields", JSONB, nullable=False, comment="{field: [before, after]}; empty for a creation"),
+    comment="The append-only log of what happened to appeals; numbers rise in commit order.",
+)
+sa.Index("change_appeal", change.c.appeal_id, change.c.number)
