@@ -46,7 +46,7 @@ ticket = sa.Table(
     sa.Column("source", sa.Text, nullable=False),
     sa.Column("external_id", sa.Text, nullable=False),
     sa.Column("raw", sa.LargeBinary, nullable=False, comment="the record as the source sent it, as JSON in UTF-8"),
-    sa.Column("hash", sa.LargeBinary, nullable=False, comment="BLAKE2b-128 of the raw record, keys sorted"),
+    sa.Column("hash", sa.LargeBinary, nullable=False, comment="BLAKE2b-128 of the raw record"),
     sa.Column("state", sa.Text, nullable=False, comment="pending, served or rejected"),
     sa.Column("reason", sa.Text, comment="why it was rejected"),
     sa.Column("field", sa.Text, comment="the appeal's field that failed"),

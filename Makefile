@@ -1,0 +1,62 @@
+# Everything happens in $(VENV); nothing here needs root, Docker or a service installed beforehand.
+SHELL := /bin/sh
+VENV ?= .venv
+BIN := $(VENV)/bin
+PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
+	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { command -v $$p; break; }; done)
+
+.PHONY: demo test check format smoke chaos bench-ingest lock clean help
+
+help: ## what can be made
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
+
+demo: $(VENV)/.installed ## a made-up city behind http://127.0.0.1:8000/graphql, until Ctrl-C
+	@exec $(BIN)/python -m replica.demo
+
+test: $(VENV)/.developer ## every test that runs in minutes
+	$(BIN)/pytest -q $(PYTEST)
+
+check: $(VENV)/.developer ## lint, format, types, layers, documentation
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/lint-imports
+	$(BIN)/pytest -q tests/docs
+
+format: $(VENV)/.developer ## write the code the way the formatter does
+	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+smoke: $(VENV)/.developer ## the shortest run that shows the hub works with this Python
+	$(BIN)/hub check
+	$(BIN)/pytest -q tests/test_config.py tests/test_normalize.py tests/test_sync.py
+
+chaos: $(VENV)/.developer ## kill -9, SIGSTOP, take-over: slow, prints its figures
+	$(BIN)/python -m bench.chaos
+
+bench-ingest: $(VENV)/.developer ## pulling against a bare loop: prints RATIO lines
+	$(BIN)/python -m bench.ingest
+
+lock: ## write the lock files anew (needs uv); they name no index
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		pyproject.toml --group build -o requirements.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+
+clean: ## remove what was made (the data in .hub as well)
+	rm -rf .venv .venv-* .hub .replica .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/bin/pip:
+	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }
+	@echo "making $(VENV) with $$($(PYTHON) --version)"
+	@$(PYTHON) -m venv $(VENV) || { echo "this Python cannot make virtual environments; on Debian: apt install python3-venv" >&2; rm -rf $(VENV); exit 1; }
+
+$(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/pip
+	@echo "installing (half a minute)"
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
+	@touch $@
+
+$(VENV)/.developer: requirements-dev.lock $(VENV)/.installed
+	@echo "installing the tools for developers"
+	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements-dev.lock
+	@touch $@

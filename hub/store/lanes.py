@@ -1,0 +1,138 @@
+"""Lanes in the database: who may work on a source now, by the database's clock, and how far it got.
+
+A claim raises the lane's fence. Whatever is written for a lane checks the fence in the same transaction, so a worker
+that was paused past its lease, and lost the lane meanwhile, cannot write.
+"""
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+import orjson
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.errors import LaneLost
+from hub.model import Lane, SourceRecord, Tally
+from hub.store.database import Database
+
+_FREE = "leased_until < clock_timestamp()"
+_TAKE = """
+update lane set holder = $1, leased_until = clock_timestamp() + $2, fence = fence + 1, last_run_at = clock_timestamp()
+where name = ({wanted} for update skip locked) returning name, fence, cursor, failures
+"""
+_CLAIM_DUE = _TAKE.format(
+    wanted=f"""select name from lane where name = any($3) and not paused and due_at <= clock_timestamp() and {_FREE}
+               order by due_at limit 1"""
+)
+_CLAIM_NAMED = _TAKE.format(wanted=f"select name from lane where name = $3 and {_FREE}")
+
+
+def source_lane(source: str) -> str:
+    """The name of a source's lane."""
+    return f"source:{source}"
+
+
+class Lanes:
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def declare(self, records: Sequence[SourceRecord]) -> None:
+        """Make the configured sources known, each with a lane due now; sources no longer configured become inactive."""
+        async with self._database.begin() as connection:
+            await connection.exec_driver_sql(
+                """
+                insert into source (name, title, source_class, integration, department, connector, active)
+                select *, true from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+                on conflict (name) do update set title = excluded.title, source_class = excluded.source_class,
+                  integration = excluded.integration, department = excluded.department,
+                  connector = excluded.connector, active = true
+                """,
+                (
+                    [record.name for record in records],
+                    [record.title for record in records],
+                    [record.source_class.value for record in records],
+                    [record.integration and record.integration.value for record in records],
+                    [record.department for record in records],
+                    [record.connector for record in records],
+                ),
+            )
+            names = [record.name for record in records]
+            await connection.exec_driver_sql("update source set active = false where name <> all($1)", (names,))
+            await connection.exec_driver_sql(
+                "insert into lane (name, due_at) select name, now() from unnest($1::text[]) name on conflict do nothing",
+                ([source_lane(name) for name in names],),
+            )
+
+    async def claim(self, holder: str, lease: timedelta, names: Sequence[str]) -> Lane | None:
+        """Take the lane among `names` that has been due longest; None when none is due and free."""
+        return await self._claim(_CLAIM_DUE, (holder, lease, list(names)))
+
+    async def claim_named(self, name: str, holder: str, lease: timedelta) -> Lane | None:
+        """Take one lane whether it is due or not; None when another process holds it."""
+        return await self._claim(_CLAIM_NAMED, (holder, lease, name))
+
+    async def _claim(self, statement: str, parameters: tuple[object, ...]) -> Lane | None:
+        async with self._database.begin() as connection:
+            row = (await connection.exec_driver_sql(statement, parameters)).first()
+        return Lane(row.name, row.fence, _json(row.cursor), row.failures) if row else None
+
+    async def renew(self, lane: Lane, lease: timedelta) -> None:
+        """Hold the lane for another lease. Raises LaneLost."""
+        await self._settle(lane, "leased_until = clock_timestamp() + $3", lease)
+
+    async def finish(self, lane: Lane, due_at: datetime, tally: Tally) -> None:
+        """Give the lane back after a run that went well. Raises LaneLost."""
+        await self._settle(
+            lane,
+            """leased_until = '-infinity', holder = null, due_at = $3, failures = 0, last_success_at = clock_timestamp(),
+               last_error = null, last_error_at = null, last_tally = $4::text::jsonb""",
+            due_at,
+            orjson.dumps(tally).decode(),
+        )
+
+    async def fail(self, lane: Lane, due_at: datetime, error: str) -> None:
+        """Give the lane back after a run that failed; `error` is for people and holds no secret. Raises LaneLost."""
+        await self._settle(
+            lane,
+            """leased_until = '-infinity', holder = null, due_at = $3, failures = failures + 1, last_error = $4,
+               last_error_at = clock_timestamp()""",
+            due_at,
+            error,
+        )
+
+    async def release(self, lane: Lane) -> None:
+        """Give the lane back in the middle of a run, due at once, so that the next process goes on. Raises LaneLost."""
+        await self._settle(lane, "leased_until = '-infinity', holder = null, due_at = clock_timestamp()")
+
+    async def holder(self, name: str) -> str | None:
+        """Who holds the lane now, for people; None when nobody does."""
+        async with self._database.begin() as connection:
+            row = (
+                await connection.exec_driver_sql(f"select holder from lane where name = $1 and not ({_FREE})", (name,))
+            ).first()
+        return row.holder if row else None
+
+    async def _settle(self, lane: Lane, assignments: str, *values: object) -> None:
+        async with self._database.begin() as connection:
+            await write_lane(connection, lane, assignments, *values)
+
+
+async def write_lane(connection: AsyncConnection, lane: Lane, assignments: str, *values: object) -> None:
+    """Write the lane's own row inside the transaction of its work. `assignments` counts its values from $3."""
+    done = await connection.exec_driver_sql(
+        f"update lane set {assignments} where name = $1 and fence = $2", (lane.name, lane.fence, *values)
+    )
+    if done.rowcount != 1:
+        raise LaneLost(f"{lane.name} was taken over by another process")
+
+
+async def hold_lane(connection: AsyncConnection, lane: Lane) -> None:
+    """Keep the lane ours until this transaction ends: a claim by another process waits. Raises LaneLost."""
+    held = await connection.exec_driver_sql(
+        "select 1 from lane where name = $1 and fence = $2 for share", (lane.name, lane.fence)
+    )
+    if held.first() is None:
+        raise LaneLost(f"{lane.name} was taken over by another process")
+
+
+def _json(value: object) -> dict[str, object] | None:
+    return orjson.loads(value) if isinstance(value, str | bytes) else value  # type: ignore[return-value]  # jsonb: the driver may have decoded it already

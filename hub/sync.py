@@ -1,0 +1,106 @@
+"""START HERE: one source, one run. Pull, land, normalize, put, in that order."""
+
+import hashlib
+from collections.abc import Callable, Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+import structlog
+
+from hub.config import Source
+from hub.errors import HubError, LaneLost, StoreError, TicketRejected
+from hub.lanes import LEASE, hold
+from hub.model import LandedTicket, Lane, Rejection, Tally, Ticket
+from hub.normalize import normalize
+from hub.store.store import Store
+from hub.store.tickets import Served
+
+Watch = Callable[[Tally, int | None], None]
+"""Told after each page: what was done so far, and the source's own guess of how many tickets there are."""
+
+_BATCH = 500  # pending tickets served in one transaction
+_LONGEST_WAIT = timedelta(minutes=15)
+_log = structlog.get_logger()
+
+
+async def sync(source: Source, store: Store, lane: Lane, watch: Watch = lambda _tally, _total: None) -> Tally:
+    """Pull what is new and serve it; says what became of the tickets. Safe to run again at any point.
+
+    Raises SourceUnavailable, SourceRefused, LaneLost or StoreUnavailable; what was landed until then stays landed.
+    """
+    tally = await serve_pending(source, store, lane)
+    async for page in source.connector.pull(lane.cursor):
+        tickets = [landed(source, ticket) for ticket in page.tickets]
+        landing = await store.tickets.land(lane, source.name, tickets, page.cursor)
+        tally += Tally(landed=len(landing.pending), unchanged=landing.unchanged, repeated=landing.repeated)
+        tally += await serve(source, store, lane, landing.pending)
+        watch(tally, page.total)
+    return tally
+
+
+async def serve_pending(source: Source, store: Store, lane: Lane) -> Tally:
+    """Serve what was landed and not settled: after a crash, or after `hub replay`."""
+    tally = Tally()
+    while pending := await store.tickets.pending(source.name, _BATCH):
+        tally += await serve(source, store, lane, pending)
+    return tally
+
+
+async def serve(source: Source, store: Store, lane: Lane, tickets: Sequence[LandedTicket]) -> Tally:
+    """Normalize landed tickets and put them: as appeals, or as rejected with the reason."""
+    if not tickets:
+        return Tally()
+    served: list[Served] = []
+    rejected: list[Rejection] = []
+    for ticket in tickets:
+        try:
+            served.append(Served(ticket.hash, normalize(ticket.ticket, source.mapping)))
+        except TicketRejected as reason:
+            rejected.append(Rejection(ticket.external_id, ticket.hash, str(reason), reason.field))
+    return await store.tickets.put(lane, source.name, served, rejected)
+
+
+def landed(source: Source, ticket: Ticket) -> LandedTicket:
+    """Make a ticket ready to land. One without an id is known by its hash: it is kept, then rejected for that reason."""
+    raw = _raw(ticket)
+    digest = hashlib.blake2b(raw, digest_size=16).digest()
+    return LandedTicket(source.mapping.identify(ticket) or f"?{digest.hex()}", raw, digest, ticket)
+
+
+async def run(
+    source: Source, store: Store, lane: Lane, *, lease: timedelta = LEASE, watch: Watch | None = None
+) -> Tally:
+    """Run `sync` under a claimed lane and give the lane back, due when the schedule says. Raises what `sync` raises."""
+    try:
+        work = sync(source, store, lane, watch) if watch else sync(source, store, lane)
+        tally = await hold(store.lanes, lane, lease, work)
+        await store.lanes.finish(lane, source.schedule.next_after(datetime.now(UTC)), tally)
+    except (LaneLost, StoreError):
+        raise
+    except HubError as error:
+        await store.lanes.fail(lane, _next_try(source, lane), str(error))
+        raise
+    except Exception as error:
+        await store.lanes.fail(lane, _next_try(source, lane), f"internal error: {type(error).__name__}")
+        raise
+    except BaseException:  # Told to stop in the middle: whoever comes next goes on from the last page.
+        await store.lanes.release(lane)
+        raise
+    _log.info("synced", source=source.name, **_nonzero(tally))
+    return tally
+
+
+def _next_try(source: Source, lane: Lane) -> datetime:
+    """When a source that failed is tried again: as scheduled, but ever later while it keeps failing."""
+    now = datetime.now(UTC)
+    wait = min(_LONGEST_WAIT, timedelta(seconds=2 ** min(lane.failures, 10)))
+    return max(source.schedule.next_after(now), now + wait)
+
+
+def _raw(ticket: Ticket) -> bytes:
+    return orjson.dumps(ticket, default=str, option=orjson.OPT_NON_STR_KEYS)
+
+
+def _nonzero(tally: Tally) -> dict[str, Any]:
+    return {name: count for name in Tally.__slots__ if (count := getattr(tally, name))}

@@ -1,0 +1,76 @@
+"""The loop over lanes: claim the one that is due, run its source, again. As many processes as one likes."""
+
+import asyncio
+import random
+from collections.abc import Iterable
+from datetime import timedelta
+
+import structlog
+
+from hub.config import Source
+from hub.errors import LaneLost, SourceError, StoreError
+from hub.lanes import LEASE, holder
+from hub.model import Lane
+from hub.store.lanes import source_lane
+from hub.store.store import Store
+from hub.sync import run
+
+_log = structlog.get_logger()
+
+
+class Worker:
+    """Pulls every enabled source on its schedule until cancelled. At most `concurrency` sources at once."""
+
+    def __init__(
+        self,
+        store: Store,
+        sources: Iterable[Source],
+        *,
+        concurrency: int = 8,
+        lease: timedelta = LEASE,
+        idle: timedelta = timedelta(seconds=0.5),
+    ) -> None:
+        self._store = store
+        self._sources = {source_lane(source.name): source for source in sources if source.enabled}
+        self._free = asyncio.Semaphore(concurrency)
+        self._lease = lease
+        self._idle = idle.total_seconds()
+        self._holder = holder()
+
+    async def run_forever(self) -> None:
+        """Work until cancelled; lanes held then are given back in the middle of their run."""
+        running: set[asyncio.Task[None]] = set()
+        try:
+            while True:
+                await self._free.acquire()
+                if (lane := await self._claim()) is None:
+                    self._free.release()
+                    # By chance, so that many workers do not ask in step.
+                    await asyncio.sleep(self._idle * random.uniform(0.5, 1.5))  # noqa: S311  # not a secret
+                    continue
+                task = asyncio.create_task(self._work(lane))
+                running.add(task)
+                task.add_done_callback(running.discard)
+        finally:
+            for task in running:
+                task.cancel()
+            await asyncio.gather(*running, return_exceptions=True)
+
+    async def _claim(self) -> Lane | None:
+        try:
+            return await self._store.lanes.claim(self._holder, self._lease, list(self._sources))
+        except StoreError as error:
+            _log.warning("cannot claim", reason=str(error))
+            return None
+
+    async def _work(self, lane: Lane) -> None:
+        """One run. A source that fails, a lane that is lost or a database that is away ends this run and no other."""
+        source = self._sources[lane.name]
+        try:
+            await run(source, self._store, lane, lease=self._lease)
+        except (SourceError, LaneLost, StoreError) as error:
+            _log.warning("run failed", source=source.name, reason=str(error), failures=lane.failures + 1)
+        except Exception:
+            _log.exception("run failed by a mistake of the hub's", source=source.name)
+        finally:
+            self._free.release()

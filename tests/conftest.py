@@ -1,0 +1,58 @@
+"""What every test may ask for: a real PostgreSQL, and a store of its own in it."""
+
+import os
+import uuid
+from collections.abc import AsyncIterator, Iterator
+from pathlib import Path
+
+import asyncpg
+import pytest
+import sqlalchemy as sa
+
+from hub.store.embedded import EmbeddedPostgres
+from hub.store.store import Store
+
+EXTERNAL = os.environ.get("HUB_TEST_DATABASE_URL")
+
+
+@pytest.fixture(scope="session")
+def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
+    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres", numbered=True))
+    server.open()
+    yield server
+    server.close()
+
+
+@pytest.fixture(scope="session", params=["embedded", *(["external"] if EXTERNAL else [])])
+def server_url(request: pytest.FixtureRequest) -> str:
+    """The embedded server and, where HUB_TEST_DATABASE_URL is set, that one as well."""
+    if request.param == "external":
+        assert EXTERNAL is not None
+        return EXTERNAL
+    embedded: EmbeddedPostgres = request.getfixturevalue("embedded")
+    return embedded.url
+
+
+@pytest.fixture
+async def database_url(server_url: str) -> AsyncIterator[str]:
+    """An empty database that is dropped afterwards."""
+    url = sa.make_url(server_url)
+    name = f"hub_test_{uuid.uuid4().hex[:12]}"
+    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
+    admin = await asyncpg.connect(plain)
+    await admin.execute(f'create database "{name}"')
+    yield url.set(database=name).render_as_string(hide_password=False)
+    await admin.execute(f'drop database "{name}" with (force)')
+    await admin.close()
+
+
+@pytest.fixture
+async def store(database_url: str) -> AsyncIterator[Store]:
+    opened = await Store.open(database_url)
+    yield opened
+    await opened.close()
+
+
+@pytest.fixture
+def here() -> Path:
+    return Path(__file__).parent

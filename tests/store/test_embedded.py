@@ -1,0 +1,145 @@
+"""The embedded server: one for all processes, gone after the last, back after kill -9."""
+
+import asyncio
+import os
+import pwd
+import signal
+import subprocess
+import sys
+import time
+from pathlib import Path
+
+import asyncpg
+import pytest
+
+from hub.store.embedded import EmbeddedPostgres
+from hub.store.opening import opened
+
+
+async def answer(server: EmbeddedPostgres) -> int:
+    connection = await asyncpg.connect(server.url.replace("+asyncpg", ""))
+    try:
+        return await connection.fetchval("select 42")
+    finally:
+        await connection.close()
+
+
+def postmaster(folder: Path) -> int:
+    return int((folder / "postgres" / "postmaster.pid").read_text().split()[0])
+
+
+async def test_the_last_user_stops_it(tmp_path):
+    first, second = EmbeddedPostgres(tmp_path), EmbeddedPostgres(tmp_path)
+    first.open()
+    second.open()
+
+    first.close()
+    assert await answer(second) == 42
+
+    second.close()
+    assert not (tmp_path / "postgres" / "postmaster.pid").exists()
+
+
+async def test_it_comes_back_after_kill_9_of_the_server(tmp_path):
+    server = EmbeddedPostgres(tmp_path)
+    server.open()
+    os.kill(postmaster(tmp_path), signal.SIGKILL)
+    await asyncio.sleep(0.1)
+
+    assert server.revive()
+
+    assert await answer(server) == 42
+    server.close()
+
+
+async def test_it_comes_back_after_kill_9_of_the_hub(tmp_path):
+    hub = subprocess.Popen(
+        [
+            sys.executable,
+            "-c",
+            "import sys, time, pathlib; from hub.store.embedded import EmbeddedPostgres as E;"
+            "E(pathlib.Path(sys.argv[1])).open(); print('up', flush=True); time.sleep(60)",
+            str(tmp_path),
+        ],
+        stdout=subprocess.PIPE,
+    )
+    assert hub.stdout.readline() == b"up\n"
+    hub.kill()
+    hub.wait()
+    hub.stdout.close()
+
+    server = EmbeddedPostgres(tmp_path)
+    server.open()
+
+    assert await answer(server) == 42
+    server.close()
+    assert not (tmp_path / "postgres" / "postmaster.pid").exists()
+
+
+async def test_a_process_id_inherited_by_a_stranger_does_not_keep_it_down(tmp_path):
+    server = EmbeddedPostgres(tmp_path)
+    server.open()
+    pid_file = tmp_path / "postgres" / "postmaster.pid"
+    remembered = pid_file.read_text().split("\n", 1)[1]
+    server.close()
+    pid_file.write_text(f"{os.getpid()}\n{remembered}")
+
+    server.open()
+
+    assert await answer(server) == 42
+    server.close()
+
+
+async def test_a_path_too_long_for_a_socket_still_works(tmp_path):
+    folder = tmp_path / ("deep" * 30)
+    folder.mkdir()
+    server = EmbeddedPostgres(folder)
+
+    server.open()
+
+    assert await answer(server) == 42
+    server.close()
+
+
+async def test_an_open_store_survives_kill_9_of_its_server(tmp_path):
+    async with opened({"HUB_DATA": str(tmp_path)}) as store:
+        os.kill(postmaster(tmp_path), signal.SIGKILL)
+        deadline = time.monotonic() + 20
+
+        while True:
+            try:
+                assert await store.lanes.holder("source:none") is None
+                break
+            except Exception:
+                assert time.monotonic() < deadline
+                await asyncio.sleep(0.2)
+
+
+@pytest.mark.skipif(os.geteuid() != 0, reason="only root can become an ordinary user: run as root to see this test")
+def test_it_works_for_an_ordinary_user(tmp_path):
+    nobody = pwd.getpwnam("nobody")
+    folder = tmp_path / "theirs"
+    folder.mkdir()
+    os.chown(folder, nobody.pw_uid, nobody.pw_gid)
+    for parent in folder.parents:
+        if not parent.stat().st_mode & 0o001:
+            parent.chmod(parent.stat().st_mode | 0o001)
+
+    done = subprocess.run(
+        [
+            sys.executable,
+            "-c",
+            "import os, pathlib; from hub.store.embedded import EmbeddedPostgres as E; assert os.geteuid();"
+            "e = E(pathlib.Path('.')); e.open(); e.close(); print('fine')",
+        ],
+        cwd=folder,
+        user=nobody.pw_uid,
+        group=nobody.pw_gid,
+        extra_groups=[],
+        env={**os.environ, "HOME": str(folder)},
+        capture_output=True,
+        text=True,
+        check=False,
+    )
+
+    assert done.stdout == "fine\n", done.stderr
