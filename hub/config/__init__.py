@@ -1,0 +1,78 @@
+"""Turn connectors.yaml into sources, or into one line a mistake that says where it is and how to mend it."""
+
+import os
+from collections.abc import Iterable, Iterator, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from zoneinfo import ZoneInfo
+
+from hub.config.document import MAX_BYTES, BrokenFile, Document, KeyPath, Problem, read
+from hub.config.editor import json_schema
+from hub.config.schedule import Schedule
+from hub.config.secrets import resolve
+from hub.config.sources import Draft, Source
+from hub.errors import ConfigError, Mistake
+
+__all__ = ["Config", "Schedule", "Source", "json_schema", "load"]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """What connectors.yaml says: its sources by name, in file order. `timezone` is the default one."""
+
+    path: Path
+    timezone: ZoneInfo
+    sources: dict[str, Source]
+
+
+def load(path: Path, environ: Mapping[str, str]) -> Config:
+    """Read the file at `path`, filling in secrets from `environ` and from files beside it.
+
+    Opens no socket and writes nothing. Raises ConfigError with every mistake at once; of a file that is no YAML, the
+    first. With HUB_ENV=production in `environ`, a secret written in clear is a mistake as well.
+    """
+    try:
+        document = read(_content(path))
+    except BrokenFile as broken:
+        raise ConfigError(Mistake(str(path), broken.line, "", broken.message)) from None
+    document, borrowed = resolve(document, environ, path.parent)
+    draft = Draft(document, borrowed, path.parent, production=environ.get("HUB_ENV") == "production")
+    sources, problems = draft.sources()
+    if problems := [*document.problems, *problems]:
+        raise ConfigError(*_mistakes(path, document, problems))
+    return Config(path, draft.timezone, {source.name: source for source in sources})
+
+
+_NO_FILE = "there is no such file; begin with a copy of the connectors.yaml in the hub's repository"
+
+
+def _content(path: Path) -> bytes:
+    try:
+        if not path.is_file():
+            raise BrokenFile(1, _NO_FILE)
+        with path.open("rb") as opened:
+            return opened.read(MAX_BYTES + 1)
+    except OSError as error:
+        raise BrokenFile(1, f"the file cannot be read: {os.strerror(error.errno or 0)}") from error
+
+
+def _mistakes(path: Path, document: Document, problems: Iterable[Problem]) -> Iterator[Mistake]:
+    own = set(document.problems)
+    for problem in problems:
+        if problem in own or not _lies_in(problem.path, document.spoiled):
+            yield Mistake(str(path), document.line(problem.path), _dotted(problem.path), problem.message)
+
+
+def _lies_in(path: KeyPath, spoiled: frozenset[KeyPath]) -> bool:
+    return any(path[:length] in spoiled for length in range(len(path) + 1))
+
+
+def _dotted(path: KeyPath) -> str:
+    """Write a path as people do; a negative number only marks a line (see document.py)."""
+    text = ""
+    for step in path:
+        if isinstance(step, str):
+            text += f".{step}" if text else step
+        elif step >= 0:
+            text += f"[{step}]"
+    return " ".join(text.split())[:200]

@@ -1,0 +1,159 @@
+"""Describe connectors.yaml to an editor: the JSON Schema that completes keys and marks mistakes while one types."""
+
+import re
+from collections.abc import Iterable, Mapping
+from typing import Any, TypeAlias
+
+from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
+from pydantic_core import core_schema
+
+from hub.config.models import MAX_SOURCES, SOURCE_NAME, DefaultKeys, FileKeys, shared_keys, source_model
+from hub.connectors import REGISTRY
+from hub.rules import ATTRIBUTE, TARGETS, Rule, Target
+
+Schema: TypeAlias = dict[str, Any]
+
+_DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_PLACEHOLDER = {"type": "string", "pattern": r"\$\{", "description": "${NAME}, ${NAME:-fallback} or ${file:path}"}
+
+
+def json_schema() -> Schema:
+    """Return the JSON Schema (draft 2020-12) of connectors.yaml.
+
+    It says less than `load` does: a schema cannot follow defaults, shared maps, paths and patterns.
+    """
+    defs = _definitions()
+    for connector in REGISTRY:
+        defs[f"{connector}_source"]["properties"]["map"] = {"$ref": "#/$defs/map"}
+        defs[f"{connector}_source"]["properties"]["connector"] = {"const": connector}
+    defs["map"] = _map_schema()
+    defs["source"] = _source_schema()
+    defs["defaults"] = _defaults_schema(defs)
+    described = {key: field.description for key, field in FileKeys.model_fields.items()}
+    return {
+        "$schema": _DIALECT,
+        "title": "connectors.yaml",
+        "description": "The legacy systems that the hub pulls, and how their tickets read as appeals.",
+        "type": "object",
+        "required": ["version", "sources"],
+        "additionalProperties": False,
+        "properties": {
+            "version": {"const": 1, "description": described["version"]},
+            "defaults": {"$ref": "#/$defs/defaults", "description": described["defaults"]},
+            "maps": _maps_schema(described["maps"]),
+            "sources": {
+                "type": "object",
+                "description": described["sources"],
+                "minProperties": 1,
+                "maxProperties": MAX_SOURCES,
+                "propertyNames": {"pattern": f"^{SOURCE_NAME.pattern}$"},
+                "additionalProperties": {"$ref": "#/$defs/source"},
+            },
+        },
+        "$defs": {name: defs[name] for name in sorted(defs)},
+    }
+
+
+class _Plain(GenerateJsonSchema):
+    """Pydantic's schema without the titles that repeat a key, and with only those defaults that read as YAML."""
+
+    def field_title_should_be_set(self, schema: Any) -> bool:  # noqa: ARG002  # pydantic's signature
+        return False
+
+    def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
+        if isinstance(schema.get("default"), bool | int | str):
+            return super().default_schema(schema)
+        return self.generate_inner(schema["schema"])
+
+
+def _definitions() -> Schema:
+    models: Iterable[Any] = [*(source_model(connector) for connector in REGISTRY), DefaultKeys, Rule]
+    _, listed = models_json_schema([(model, "validation") for model in models], schema_generator=_Plain)
+    return {name: _with_placeholders(schema) for name, schema in listed["$defs"].items()}
+
+
+def _with_placeholders(schema: Any) -> Any:
+    """Allow `${NAME}` wherever a number, a switch or a text of fixed form is wanted."""
+    if isinstance(schema, list):
+        return [_with_placeholders(part) for part in schema]
+    if not isinstance(schema, dict):
+        return schema
+    if schema.get("type") in ("integer", "number", "boolean") or (
+        schema.get("type") == "string" and "pattern" in schema
+    ):
+        described = {key: schema[key] for key in ("description", "default") if key in schema}
+        bare = {key: value for key, value in schema.items() if key not in described}
+        return {**described, "anyOf": [bare, _PLACEHOLDER]}
+    return {key: _with_placeholders(value) for key, value in schema.items()}
+
+
+def _source_schema() -> Schema:
+    return {
+        "type": "object",
+        "required": ["connector"],
+        "properties": {"connector": {"enum": sorted(REGISTRY), "description": "The protocol that the system speaks."}},
+        "allOf": [
+            {
+                "if": {"properties": {"connector": {"const": connector}}, "required": ["connector"]},
+                "then": {"$ref": f"#/$defs/{connector}_source"},
+            }
+            for connector in REGISTRY
+        ],
+    }
+
+
+def _defaults_schema(defs: Schema) -> Schema:
+    """Every key that sources share; a key whose shape asks for more than a default may give is only named."""
+    properties: Schema = {}
+    for key in sorted(shared_keys()):
+        shapes = [shape for connector in REGISTRY if (shape := defs[f"{connector}_source"]["properties"].get(key))]
+        distinct = [shape for index, shape in enumerate(shapes) if shape not in shapes[:index]]
+        if any(_asks(shape, defs) for shape in distinct):
+            properties[key] = {"description": distinct[0].get("description", "")}
+        else:
+            properties[key] = distinct[0] if len(distinct) == 1 else {"anyOf": distinct}
+    return {"type": "object", "additionalProperties": False, "properties": properties}
+
+
+def _asks(shape: Any, defs: Mapping[str, Any]) -> bool:
+    """Whether a shape has keys that must be given."""
+    if isinstance(shape, list):
+        return any(_asks(part, defs) for part in shape)
+    if not isinstance(shape, dict):
+        return False
+    if "required" in shape:
+        return True
+    if reference := shape.get("$ref"):
+        return _asks(defs[reference.removeprefix("#/$defs/")], defs)
+    return any(_asks(part, defs) for part in shape.values())
+
+
+def _maps_schema(description: str | None) -> Schema:
+    scalar = {"type": ["string", "number", "boolean", "null"]}
+    table = {"type": "object", "additionalProperties": scalar}
+    return {"type": "object", "description": description, "additionalProperties": table}
+
+
+def _map_schema() -> Schema:
+    """One rule a field of the appeal; the words of an enum field are known."""
+    rule: Schema = {"$ref": "#/$defs/Rule"}
+    return {
+        "type": "object",
+        "description": "How a ticket reads as an appeal: one rule a field; a bare path is short for {from: path}.",
+        "additionalProperties": False,
+        "properties": {name: _enum_rule(target) if target.is_enum else rule for name, target in TARGETS.items()},
+        "patternProperties": {f"^{re.escape(ATTRIBUTE)}.": rule},
+    }
+
+
+def _enum_rule(target: Target) -> Schema:
+    members = [spelt for member in target.type for spelt in (member.value, member.value.lower())]
+    known = {"anyOf": [{"enum": members}, _PLACEHOLDER]}
+    words = {"type": "object", "additionalProperties": known}
+    constants = {
+        "value": known,
+        "default": known,
+        "else": {"anyOf": [{"enum": ["reject", "keep", *members]}, _PLACEHOLDER]},
+        "map": {"anyOf": [{"type": "string"}, words]},
+    }
+    return {"allOf": [{"$ref": "#/$defs/Rule"}], "properties": constants}

@@ -1,0 +1,300 @@
+"""Say what pydantic found wrong in one plain sentence, with what was probably meant."""
+
+import difflib
+import enum
+import json
+import types
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
+from typing import Annotated, Any, Literal, Union, get_args, get_origin
+
+from pydantic import BaseModel
+from pydantic_core import ErrorDetails
+
+from hub.config.document import KeyPath, Problem
+from hub.config.secrets import Borrowed
+from hub.rules import Rule
+
+_SYNONYMS = {
+    "api": "rest",
+    "authentication": "auth",
+    "credentials": "auth",
+    "cron": "schedule",
+    "csv": "files",
+    "division": "area",
+    "dsn": "url",
+    "endpoint": "url",
+    "every": "schedule",
+    "excel": "files",
+    "fields": "map",
+    "folder": "files",
+    "ftp": "files",
+    "georeport": "open311",
+    "http": "rest",
+    "incremental": "since",
+    "interval": "schedule",
+    "json": "rest",
+    "kind": "connector",
+    "mapping": "map",
+    "name": "title",
+    "pagination": "page",
+    "paging": "page",
+    "protocol": "connector",
+    "sftp": "files",
+    "tz": "timezone",
+    "type": "connector",
+    "uri": "url",
+    "username": "user",
+    "zone": "timezone",
+}
+"""What people write for what is meant, where spelling alone would not tell."""
+
+_EXPECTED = {
+    "string": "text",
+    "bool": "true or false",
+    "int": "a whole number such as 5",
+    "float": "a number such as 0.5",
+    "decimal": "a number such as 0.5",
+    "list": "a list such as [a, b]",
+    "tuple": "a list such as [a, b]",
+    "set": "a list such as [a, b]",
+    "dict": "keys beneath it",
+    "model": "keys beneath it",
+    "mapping": "keys beneath it",
+    "date": "a date such as 2024-01-31",
+    "datetime": "a time such as 2024-01-31T08:00:00+08:00",
+    "timezone": "a time with its zone, such as 2024-01-31T08:00:00+08:00",
+    "url": "an address such as https://311.example.gov.cn/api",
+    "time": "a duration such as 30s, 5m, 2h or 1d",
+}
+"""By the first word of pydantic's error type: what should have been there."""
+
+_BOUNDS = {
+    "greater_than_equal": ("ge", "at least {}"),
+    "greater_than": ("gt", "more than {}"),
+    "less_than_equal": ("le", "at most {}"),
+    "less_than": ("lt", "less than {}"),
+}
+
+
+def explain(
+    errors: Sequence[ErrorDetails], raw: Any, model: type[BaseModel], borrowed: Mapping[KeyPath, Borrowed]
+) -> Iterator[Problem]:
+    """Say each error once, at the place in `raw` where it stands; values that were borrowed are never shown."""
+    placed: dict[KeyPath, list[ErrorDetails]] = {}
+    for error in errors:
+        placed.setdefault(_place(error, raw), []).append(error)
+    for path, here in placed.items():
+        # A union reports every branch: where one branch says what is wrong inside, "not the other branch" is noise.
+        inside = any(other[: len(path)] == path and len(other) > len(path) for other in placed)
+        telling = [error for error in here if not (inside and _is_wrong_type(error))]
+        if telling:
+            yield Problem(path, _sentence(telling, raw, path, model, borrowed))
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`; did you mean 'x'?` when something known is near, all that is known when it is not."""
+    names = sorted(known)
+    if near := closest(word, names):
+        return f"; did you mean '{near}'?"
+    return f" (known: {', '.join(names)})" if names else ""
+
+
+def closest(word: str, known: Iterable[str]) -> str | None:
+    """What `word` was probably meant to be, if anything."""
+    names = {name.casefold().replace("-", "_"): name for name in known}
+    plain = word.casefold().replace("-", "_")[:80]
+    if (meant := _SYNONYMS.get(plain)) in names.values():
+        return meant
+    found = difflib.get_close_matches(plain, names, n=1, cutoff=0.6)
+    return names[found[0]] if found else None
+
+
+def shown(value: Any) -> str:
+    """A value as it stands in the file, cut short."""
+    if isinstance(value, dict):
+        return "keys"
+    if isinstance(value, list):
+        return "a list"
+    text = f"'{value}'" if isinstance(value, str) else json.dumps(value, ensure_ascii=False, default=str)
+    text = " ".join(text.split())
+    return text if len(text) <= 80 else text[:76] + "…'"
+
+
+def masked(message: str, path: KeyPath, borrowed: Mapping[KeyPath, Borrowed]) -> str:
+    """The message, or a blunter one if it might repeat what was borrowed at the path or beneath it."""
+    if path in borrowed:
+        return f"what {borrowed[path].written} holds does not fit here"
+    beneath = (one for where, one in borrowed.items() if where[: len(path)] == path)
+    for one in beneath:
+        if one.value in message or repr(one.value)[1:-1] in message:
+            return f"what {one.written} holds does not fit here"
+    return message
+
+
+def _place(error: ErrorDetails, raw: Any) -> KeyPath:
+    """Where in `raw` an error stands: pydantic's location without the names of union branches and validators."""
+    path: list[str | int] = []
+    here = raw
+    for step in error["loc"]:
+        if isinstance(here, dict) and step in here:
+            here = here[str(step)]
+        elif isinstance(here, list) and isinstance(step, int) and step < len(here):
+            here = here[step]
+        else:
+            continue
+        path.append(step)
+    if error["type"] == "missing":
+        path.append(error["loc"][-1])
+    if error["type"] == "union_tag_invalid":
+        path.append(_discriminator(error))
+    return tuple(path)
+
+
+def _discriminator(error: ErrorDetails) -> str:
+    return str(error["ctx"]["discriminator"]).strip("'")
+
+
+def _is_wrong_type(error: ErrorDetails) -> bool:
+    return error["type"].endswith(("_type", "_parsing", "_error", "is_instance_of")) and error["type"] != "value_error"
+
+
+def _sentence(
+    errors: Sequence[ErrorDetails],
+    raw: Any,
+    path: KeyPath,
+    model: type[BaseModel],
+    borrowed: Mapping[KeyPath, Borrowed],
+) -> str:
+    error = next((one for one in errors if not _is_wrong_type(one)), errors[0])
+    kind = error["type"]
+    given = error["ctx"]["tag"] if kind == "union_tag_invalid" else error["input"]
+    value = borrowed[path].written if path in borrowed else shown(given)
+    if kind == "missing":
+        return f"is missing{_choice(model, raw, path)}"
+    if kind == "extra_forbidden":
+        keys = {key for found in models_at(model, raw, path[:-1]) for key in keys_of(found)}
+        return f"no such key{did_you_mean(str(path[-1]), keys)}"
+    if kind in _BOUNDS:
+        name, words = _BOUNDS[kind]
+        return f"must be {words.format(error['ctx'][name])}, not {value}"
+    if special := _SPECIAL.get(kind):
+        return special(error, value)
+    if _is_wrong_type(error):
+        return _wrong_type(errors, value)
+    return masked(_without_prefix(error["msg"]), path, borrowed)
+
+
+def _choice(model: type[BaseModel], raw: Any, path: KeyPath) -> str:
+    """What a missing key may be, where its type is a short list."""
+    for parent in models_at(model, raw, path[:-1]):
+        for branch in branches(field.annotation if (field := _field(parent, path[-1])) else None):
+            known = list(branch) if isinstance(branch, enum.EnumMeta) else get_args(branch)
+            if known and all(isinstance(one, str | int) for one in known):
+                return f"; it is {' or '.join(str(one) for one in known)}"
+    return ""
+
+
+def _wrong_type(errors: Sequence[ErrorDetails], value: str) -> str:
+    given = errors[0]["input"]
+    wanted = list(dict.fromkeys(_wanted(error) for error in errors))
+    expected = "expected one text or number" if len(wanted) > 2 else f"expected {' or '.join(wanted)}"
+    if given is None:
+        return f"is empty; {expected}"
+    if wanted[0] == "text" and isinstance(given, bool | int | float):
+        return f"expected text, not {value}; put it in quotes: '{value}'"
+    return f"{expected}, not {value}"
+
+
+def _wanted(error: ErrorDetails) -> str:
+    if error.get("ctx", {}).get("class_name") == Rule.__name__:
+        return "a path or the keys of a rule"
+    return _EXPECTED.get(error["type"].split("_")[0], "another kind of value")
+
+
+def _one_of(error: ErrorDetails, value: str) -> str:
+    listed = error["ctx"].get("expected") or error["ctx"].get("expected_tags") or ""
+    given = error["ctx"].get("tag", error["input"])
+    known = _alternatives(str(listed))
+    if len(known) == 1:
+        return f"must be {known[0]}, not {value}"
+    near = closest(given, known) if isinstance(given, str) else None
+    meant = f"; did you mean '{near}'?" if near else ""
+    return f"{value} is not one of {', '.join(known)}{meant}"
+
+
+def _alternatives(listed: str) -> list[str]:
+    return [word.strip().strip("'") for word in listed.replace(" or ", ", ").split(",") if word.strip()]
+
+
+def _without_prefix(message: str) -> str:
+    plain = " ".join(message.removeprefix("Value error, ").removeprefix("Assertion failed, ").split())
+    return plain[:1].lower() + plain[1:] if plain.startswith(("Input", "String", "List", "Dictionary")) else plain
+
+
+_SPECIAL: Mapping[str, Callable[[ErrorDetails, str], str]] = {
+    "literal_error": _one_of,
+    "enum": _one_of,
+    "union_tag_invalid": _one_of,
+    "union_tag_not_found": lambda error, _: f"needs the key '{_discriminator(error)}'",
+    "string_too_short": lambda *_: "is empty",
+    "too_short": lambda error, _: f"needs at least {error['ctx']['min_length']}",
+    "string_too_long": lambda error, _: f"is longer than {error['ctx']['max_length']} characters",
+    "too_long": lambda error, _: f"holds more than {error['ctx']['max_length']}",
+    "string_pattern_mismatch": lambda error, value: f"{value} does not read as {error['ctx']['pattern']}",
+}
+
+
+def keys_of(model: type[BaseModel]) -> set[str]:
+    """The keys of a model as they are written in YAML."""
+    return {field.alias or name for name, field in model.model_fields.items()}
+
+
+def models_at(annotation: Any, raw: Any, path: KeyPath) -> Iterator[type[BaseModel]]:
+    """Yield the models that may stand at a path, judged by the type and by what the file says there."""
+    for branch in branches(annotation):
+        if isinstance(branch, type) and issubclass(branch, BaseModel):
+            if not _fits(branch, raw):
+                continue
+            if not path:
+                yield branch
+            elif field := _field(branch, path[0]):
+                yield from models_at(field.annotation, _child(raw, path[0]), path[1:])
+        elif path and (arguments := get_args(branch)):
+            yield from models_at(arguments[-1], _child(raw, path[0]), path[1:])
+
+
+def branches(annotation: Any) -> Iterator[Any]:
+    """Yield the alternatives of a type: the members of a union, without their annotations."""
+    origin = get_origin(annotation)
+    if origin is Annotated:
+        yield from branches(get_args(annotation)[0])
+    elif origin in (Union, types.UnionType):
+        for member in get_args(annotation):
+            yield from branches(member)
+    else:
+        yield annotation
+
+
+def _field(model: type[BaseModel], key: str | int) -> Any:
+    return next((field for name, field in model.model_fields.items() if key in (field.alias or name, name)), None)
+
+
+def _fits(model: type[BaseModel], raw: Any) -> bool:
+    """Whether the constants of a model (such as `by: cursor`) are those that the file gives."""
+    for name, field in model.model_fields.items():
+        given = _child(raw, field.alias or name)
+        if get_origin(field.annotation) is Literal and isinstance(given, str) and given not in _constants(field):
+            return False
+    return True
+
+
+def _constants(field: Any) -> set[str]:
+    return {str(one.value if isinstance(one, enum.Enum) else one) for one in get_args(field.annotation)}
+
+
+def _child(raw: Any, key: str | int) -> Any:
+    if isinstance(raw, dict):
+        return raw.get(str(key))
+    if isinstance(raw, list) and isinstance(key, int) and key < len(raw):
+        return raw[key]
+    return None

@@ -1,0 +1,125 @@
+"""The shape of connectors.yaml: what stands at its top, and what every source says whatever its connector."""
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from functools import cache
+from typing import Annotated, Any, Literal, TypeAlias, cast
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
+
+from pydantic import ConfigDict, Field, PlainValidator, StrictBool, WithJsonSchema, create_model, model_validator
+
+from hub.config.messages import closest, keys_of
+from hub.config.schedule import ScheduleKeys
+from hub.connectors import REGISTRY
+from hub.connectors.base import Options
+from hub.model import Integration, SourceClass
+from hub.rules import Rule
+
+MAX_SOURCES = 1000
+SOURCE_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
+
+_SHANGHAI = "Asia/Shanghai"
+_NICKNAMES = dict.fromkeys(("+8", "+08:00", "utc+8", "utc+08:00", "gmt+8", "cst", "beijing", "asia/beijing"), _SHANGHAI)
+
+
+def zone(name: Any) -> ZoneInfo:
+    """The time zone of that name; raises ValueError with the name that was probably meant."""
+    if isinstance(name, ZoneInfo):
+        return name
+    try:
+        return ZoneInfo(str(name))
+    except (ZoneInfoNotFoundError, ValueError, OSError):
+        meant = _NICKNAMES.get(str(name).casefold().replace(" ", "")) or closest(str(name), available_timezones())
+        cure = f"did you mean '{meant}'?" if meant else "names read like Asia/Shanghai"
+        raise ValueError(f"no time zone '{str(name)[:60]}'; {cure}") from None
+
+
+Zone: TypeAlias = Annotated[
+    ZoneInfo, PlainValidator(zone), WithJsonSchema({"type": "string", "examples": ["Asia/Shanghai", "UTC"]})
+]
+Sentinel: TypeAlias = Annotated[str, Field(coerce_numbers_to_str=True)]
+Scalar: TypeAlias = bool | int | float | str | None
+
+
+class _Keys(Options):
+    model_config = ConfigDict(use_attribute_docstrings=True, populate_by_name=False)
+
+
+class FileKeys(_Keys):
+    """What stands at the top of the file."""
+
+    version: Literal[1]
+    """The version of this format: 1."""
+    defaults: dict[str, Any] = Field(default_factory=dict)
+    """Keys laid beneath every source, which says only what differs; each connector takes those that it knows."""
+    maps: dict[str, dict[str, Scalar]] = Field(default_factory=dict)
+    """Code tables that several sources share; a rule names one by `map: NAME`."""
+    sources: dict[str, dict[str, Any]] = Field(min_length=1)
+    """One entry a legacy system: a hotline or a platform. Its name is its key: small letters, digits and '-'."""
+
+
+class SourceKeys(_Keys):
+    """What every source says, whatever its connector."""
+
+    title: str = Field(min_length=1, max_length=200)
+    """What people call the system, such as 12345政务服务便民热线."""
+    source_class: SourceClass = Field(alias="class")
+    """A government hotline or a convenience platform."""
+    integration: Integration | None = None
+    """How a hotline joined 12345: integrator 归并主体, absorbed 整体并入, dual_number 双号并行, sub_centre 设分中心."""
+    department: str | None = Field(None, min_length=1, max_length=200)
+    """The department that answers for the system."""
+    enabled: StrictBool = True
+    """false keeps the source and what it gave, and stops pulling it."""
+    connector: str
+    """The protocol that the system speaks."""
+    timezone: Zone = ZoneInfo(_SHANGHAI)
+    """The zone of the system's clock, put on times that carry none."""
+    schedule: ScheduleKeys = ScheduleKeys(every=timedelta(minutes=5), jitter=timedelta(seconds=30))
+    """When the source is pulled; a source's own schedule replaces the default one whole."""
+    nulls: list[Sentinel] = Field(default_factory=lambda: [""])
+    """Texts by which the system says that there is no value."""
+    map: dict[str, Rule] = Field(default_factory=dict)
+    """How a ticket reads as an appeal: one rule a field; a bare path is short for {from: path}."""
+
+    @model_validator(mode="after")
+    def _only_hotlines_join(self) -> "SourceKeys":
+        if self.integration and self.source_class is not SourceClass.HOTLINE:
+            raise ValueError("integration says how a hotline joined 12345; a platform has none: remove it")
+        return self
+
+
+class DefaultKeys(_Keys):
+    """What `defaults` may say for every connector; the rest are the connectors' own keys."""
+
+    model_config = ConfigDict(extra="allow")
+
+    timezone: Zone = ZoneInfo(_SHANGHAI)
+    schedule: ScheduleKeys | None = None
+    nulls: list[Sentinel] = Field(default_factory=list)
+
+
+@cache
+def source_model(connector: str) -> type[SourceKeys]:
+    """The keys of one source: those of every source, and the connector's own."""
+    bases: Any = (SourceKeys, REGISTRY[connector].options_type)
+    built = create_model(f"{connector}_source", __base__=bases, __doc__=bases[1].__doc__)
+    return cast("type[SourceKeys]", built)
+
+
+@cache
+def shared_keys() -> frozenset[str]:
+    """The keys that `defaults` may hold: those of any connector, but for what makes a source itself."""
+    own = {"title", "class", "integration", "department", "enabled", "connector", "map"}
+    return frozenset().union(*(keys_of(source_model(connector)) for connector in REGISTRY)) - own
+
+
+def laid_beneath(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:
+    """Merge defaults beneath a source's own keys, key by key; a schedule is replaced whole."""
+    merged = {**defaults, **own}
+    for key, beneath in defaults.items():
+        above = own.get(key)
+        if key != "schedule" and isinstance(beneath, dict) and isinstance(above, dict):
+            merged[key] = laid_beneath(beneath, above)
+    return merged
