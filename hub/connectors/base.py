@@ -4,7 +4,7 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
-from typing import ClassVar, Protocol
+from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -16,7 +16,7 @@ from hub.units import Between, Duration, PerTime, Rate, Size, Waits
 class Options(BaseModel):
     """A connector owns the shape, the defaults and the documentation of its own keys in connectors.yaml."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True)
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
 
 
 class Limits(Options):
@@ -62,5 +62,9 @@ class Connector(Protocol):
     """
 
     options_type: ClassVar[type[Options]]
+    default_map: ClassVar[dict[str, Any]]
+    """The mapping laid under a source's own, for protocols that know their field names."""
+
+    def __init__(self, options: Any, place: Place) -> None: ...
 
     def pull(self, cursor: Cursor | None) -> AsyncIterator[Page]: ...

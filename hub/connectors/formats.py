@@ -1,0 +1,230 @@
+"""Decode what a source sent and parse it as JSON or XML, or say exactly where it is broken."""
+
+import codecs
+import json
+import re
+from collections.abc import Iterable
+from typing import Any, Literal, TypeAlias
+
+import orjson
+from lxml import etree
+
+from hub.connectors.masking import excerpt
+from hub.errors import SourceRefused, SourceUnavailable
+
+Format: TypeAlias = Literal["json", "xml"]
+
+_BOMS = (
+    (codecs.BOM_UTF8, "utf-8-sig"),
+    (codecs.BOM_UTF32_LE, "utf-32"),
+    (codecs.BOM_UTF32_BE, "utf-32"),
+    (codecs.BOM_UTF16_LE, "utf-16"),
+    (codecs.BOM_UTF16_BE, "utf-16"),
+)
+_CHINESE = frozenset({"gb2312", "gbk", "gb18030"})
+_DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
+_XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
+# Possessive, so that a prolog of many comments cannot make it try every way of splitting them.
+_DOCTYPE = re.compile(r"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
+_ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)", re.DOTALL)
+_CUT_SHORT = {73, 77}  # libxml2: a start tag, or an element, is not finished
+_EXACT_DIGITS = 18
+_ROUNDED_FROM = float(2**63)
+
+
+def _euro(error: UnicodeError) -> tuple[str, int]:
+    # Windows' code page 936 has the euro sign at 0x80, where GB 18030 has nothing.
+    if isinstance(error, UnicodeDecodeError) and error.object[error.start] == 0x80:
+        return "€", error.start + 1
+    raise error
+
+
+codecs.register_error("euro_at_0x80", _euro)
+
+
+def encoding_named(name: str) -> str:
+    """Name the Python codec for a declared encoding: every member of the GB family is read as GB 18030.
+
+    Raises LookupError for a name that nobody knows.
+    """
+    codec = codecs.lookup(name.strip()).name
+    return "gb18030" if codec in _CHINESE else codec
+
+
+def errors_for(encoding: str) -> str:
+    """Name the error handler that goes with an encoding: strict, but for the euro sign in the GB family."""
+    return "euro_at_0x80" if encoding == "gb18030" else "strict"
+
+
+def bom_encoding(data: bytes) -> str | None:
+    """Name the encoding that a byte order mark at the start gives away."""
+    return next((encoding for mark, encoding in _BOMS if data.startswith(mark)), None)
+
+
+def decode(data: bytes, encodings: Iterable[str]) -> str:
+    """Decode by the byte order mark, or by the first of `encodings` that fits without a fault.
+
+    Raises SourceRefused when none does: a guess would garble names and addresses for good.
+    """
+    tried = []
+    for encoding in [bom] if (bom := bom_encoding(data)) else encodings:
+        try:
+            codec = encoding_named(encoding)
+            return data.decode(codec, errors_for(codec))
+        except (LookupError, UnicodeError):
+            tried.append(encoding)
+    raise SourceRefused(
+        f"not text in {' or '.join(dict.fromkeys(tried))}",
+        hint="set `encoding`, for example `encoding: gb18030`",
+    )
+
+
+def looks_like_xml(data: bytes) -> bool:
+    """Tell XML from JSON by its first character."""
+    bom = bom_encoding(data)
+    start = data[:64].decode(bom, "ignore") if bom else data[:64].decode("latin-1")
+    return start.lstrip("\ufeff \t\r\n").startswith("<")
+
+
+def parse_json(data: bytes, *, charset: str | None = None, encoding: str | None = None) -> Any:
+    """Parse JSON; of duplicate keys the last wins, NaN and Infinity are refused, digits are never rounded away.
+
+    `encoding` is what the administrator says, `charset` what the source declares. Raises SourceUnavailable for a
+    document cut short (the connection broke: ask again), SourceRefused for anything else that is not JSON.
+    """
+    document = _json_text(data, charset, encoding)
+    try:
+        payload = orjson.loads(document)
+    except orjson.JSONDecodeError as error:
+        payload = _parse_json_again(document, error)
+    return _parse_exactly(document) if _is_rounded(payload) else payload
+
+
+def _json_text(data: bytes, charset: str | None, encoding: str | None) -> bytes | str:
+    declared = encoding or charset or "utf-8"
+    if declared.lower() in {"utf-8", "utf8"} and bom_encoding(data) is None:
+        return data
+    if encoding:
+        return decode(data, [encoding])
+    # JSON is UTF-8 by its standard, and ISO-8859-1 is what old servlet containers declare unasked.
+    likely = ["utf-8", declared] if declared.lower() in {"iso-8859-1", "latin-1", "us-ascii"} else [declared]
+    return decode(data, likely)
+
+
+def _parse_json_again(document: bytes | str, error: orjson.JSONDecodeError) -> Any:
+    if "surrogate in string" in error.msg:
+        # Half an emoji, as databases cut them: one resident's symbol must not stop a whole source.
+        text = document if isinstance(document, str) else decode(document, ["utf-8"])
+        try:
+            return orjson.loads(_ESCAPE.sub(lambda found: r"\ufffd" if found[1] else found[0], text))
+        except orjson.JSONDecodeError as second:
+            error = second
+    raise _not_json(document, error)
+
+
+def _not_json(document: bytes | str, error: orjson.JSONDecodeError) -> SourceRefused | SourceUnavailable:
+    if "not valid UTF-8" in error.msg:
+        return SourceRefused("not text in utf-8", hint="set `encoding`, for example `encoding: gb18030`")
+    if error.msg.startswith("unexpected end of data"):
+        return SourceUnavailable(f"the JSON breaks off after {error.pos} characters")
+    text = document if isinstance(document, str) else document.decode("utf-8", "replace")
+    around = excerpt(text[max(0, error.pos - 30) : error.pos + 30])
+    return SourceRefused(
+        f"not JSON: {error.msg} at line {error.lineno} column {error.colno} (character {error.pos}), near {around!r}"
+    )
+
+
+def _is_rounded(payload: Any, depth: int = 0) -> bool:
+    """Tell whether a number of more than 64 bits came out as a float.
+
+    Rows are alike, so the first of a list stands for all.
+    """
+    if isinstance(payload, float):
+        return abs(payload) >= _ROUNDED_FROM
+    if depth > 6:
+        return False
+    if isinstance(payload, dict):
+        return any(_is_rounded(value, depth + 1) for value in payload.values())
+    return bool(isinstance(payload, list) and payload and _is_rounded(payload[0], depth + 1))
+
+
+def _parse_exactly(document: bytes | str) -> Any:
+    # Digits beyond 64 bits stay text: an identifier that loses its last digits would swallow its neighbours.
+    try:
+        return json.loads(document, parse_int=lambda digits: int(digits) if len(digits) <= _EXACT_DIGITS else digits)
+    except RecursionError:
+        raise SourceRefused("the JSON is nested too deep") from None
+
+
+def parse_xml(data: bytes, *, charset: str | None = None, encoding: str | None = None) -> dict[str, Any]:
+    """Parse XML into `{root: content}`.
+
+    Namespaces are dropped, attributes read as `@name`, empty elements as None, repeated ones as a list. A document type
+    declaration is refused outright, so no entity is ever defined, nor fetched. Raises SourceUnavailable for a document
+    cut short, SourceRefused for anything else that is not XML.
+    """
+    text = decode(data, [encoding] if encoding else _xml_encodings(data, charset))
+    text = _XML_DECLARATION.sub("", text.removeprefix("\ufeff"), count=1)
+    if _DOCTYPE.match(text):
+        raise SourceRefused("the XML has a document type declaration, which could define entities; it was not read")
+    try:
+        root = etree.fromstring(text.encode(), _parser())
+    except etree.XMLSyntaxError as error:
+        raise _not_xml(text, error) from None
+    except UnicodeError:
+        raise SourceRefused("the XML holds characters that XML does not allow") from None
+    return {_name(root): _content(root)}
+
+
+def _xml_encodings(data: bytes, charset: str | None) -> list[str]:
+    declared = _DECLARED.match(data[:200])
+    return [name for name in (charset, declared[1].decode() if declared else None) if name] or ["utf-8"]
+
+
+def _parser() -> etree.XMLParser:
+    return etree.XMLParser(
+        encoding="utf-8",
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+        strip_cdata=True,
+    )
+
+
+def _not_xml(text: str, error: etree.XMLSyntaxError) -> SourceRefused | SourceUnavailable:
+    if error.code in _CUT_SHORT:
+        return SourceUnavailable(f"the XML breaks off: {error.msg}")
+    return SourceRefused(f"not XML: {error.msg}, in {excerpt(text)!r}")
+
+
+def _name(element: etree._Element) -> str:
+    return etree.QName(element).localname
+
+
+def _content(element: etree._Element) -> Any:
+    """Read one element; libxml2 refuses more than 256 levels, so this cannot recurse too deep."""
+    content: dict[str, Any] = {}
+    for key, value in element.attrib.items():
+        name = etree.QName(key).localname
+        if not (
+            name in {"nil", "schemaLocation"} and str(key).startswith("{http://www.w3.org/2001/XMLSchema-instance}")
+        ):
+            content[f"@{name}"] = value
+    for child in element:
+        _add(content, _name(child), _content(child))
+    text = element.text if element.text and element.text.strip() else None
+    if not content:
+        return text
+    return {**content, "#text": text} if text else content
+
+
+def _add(content: dict[str, Any], name: str, value: Any) -> None:
+    if name not in content:
+        content[name] = value
+    elif isinstance(content[name], list):
+        content[name].append(value)
+    else:
+        content[name] = [content[name], value]
