@@ -2,6 +2,7 @@
 
 HubError
 ├── ConfigError         mend connectors.yaml (or the environment) and start again
+├── MappingError        the same, for one source's map: configuration gives each problem its line
 ├── SourceError
 │   ├── SourceUnavailable   try again later: the source is away, slow or busy
 │   └── SourceRefused       stop until a person acts: the source said no, or speaks nonsense
@@ -55,6 +56,16 @@ class ConfigError(HubError):
         super().__init__("\n".join(str(mistake) for mistake in self.mistakes))
 
 
+class MappingError(HubError):
+    """A source's map cannot be used; `problems` pairs a path below `map` with what is wrong there."""
+
+    code = "CONFIG"
+
+    def __init__(self, *problems: tuple[tuple[str | int, ...], str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(f"{'.'.join(map(str, path)) or 'map'}: {problem}" for path, problem in problems))
+
+
 class SourceError(HubError):
     """A source did not give its tickets. The message never holds a secret."""
 
@@ -81,6 +92,19 @@ class TicketRejected(HubError):
         self.field = field
 
 
+class Unreadable(ValueError):
+    """One value is not what its step reads: `problem` ends the sentence that the value begins.
+
+    Only the steps of a mapping raise it; `normalize` turns it into TicketRejected, which knows the field.
+    """
+
+    def __init__(self, value: object, problem: str, *, hint: str = "") -> None:
+        super().__init__(problem)
+        self.value = value
+        self.problem = problem
+        self.hint = hint
+
+
 class LaneLost(HubError):
     """The lane's fence has been raised by another claim: nothing may be written for it any more."""
 
@@ -104,8 +128,9 @@ class SchemaTooNew(StoreError):
 
 
 class QueryError(HubError):
-    """The client asked for something that cannot be answered; `code` names which."""
+    """The client asked for something that cannot be answered; `code` names which, `details` are facts for programs."""
 
-    def __init__(self, code: str, message: str, *, hint: str = "") -> None:
+    def __init__(self, code: str, message: str, *, hint: str = "", **details: object) -> None:
         super().__init__(message, hint=hint)
         self.code = code  # type: ignore[misc]  # one class, many client mistakes: the instance names its own
+        self.details = details

@@ -257,7 +257,7 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """What the store knows of one configured source, besides its tickets."""
+    """What the store knows of one source, besides its tickets; inactive once connectors.yaml no longer holds it."""
 
     name: str
     title: str
@@ -265,6 +265,7 @@ class SourceRecord:
     integration: Integration | None = None
     department: str | None = None
     connector: str = ""
+    active: bool = True
 
 
 @dataclass(frozen=True, slots=True)

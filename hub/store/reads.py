@@ -1,0 +1,519 @@
+"""Every query that the API and the command ask: appeals, their changes, sources, rejected tickets, counts."""
+
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any, TypeVar
+
+import sqlalchemy as sa
+from sqlalchemy.dialects.postgresql import TSQUERY
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from hub.errors import QueryError
+from hub.model import (
+    Appeal,
+    AppealFilter,
+    AppealOrder,
+    Change,
+    ChangeType,
+    Channel,
+    Dimension,
+    Integration,
+    Kind,
+    RejectedTicket,
+    Satisfaction,
+    SourceClass,
+    SourceHealth,
+    SourceRecord,
+    Status,
+    StoredAppeal,
+    Tally,
+    TicketState,
+    TimeRange,
+    Urgency,
+)
+from hub.store import search
+from hub.store.database import Database
+from hub.store.tables import appeal, change, lane, source, ticket
+
+MAX_GROUPS = 1_000
+_LAST_CHARACTER = "\U0010ffff"
+
+
+@dataclass(frozen=True, slots=True)
+class Position:
+    """A place between two appeals of an order: just after the appeal `id`, whose time in that order is `at`."""
+
+    at: datetime | None
+    id: int
+
+
+@dataclass(frozen=True, slots=True)
+class AppealQuery:
+    """What is wanted of the appeals: `size` of them from `start` on, or up to it when `backward`."""
+
+    filter: AppealFilter = field(default_factory=AppealFilter)
+    order: AppealOrder = AppealOrder.CREATED_DESC
+    size: int = 20
+    start: Position | None = None
+    backward: bool = False
+
+    def position(self, stored: StoredAppeal) -> Position:
+        """Where an appeal stands in this order."""
+        at: datetime | None = getattr(stored.appeal, _ORDERS[self.order].column.name)
+        return Position(at, stored.id)
+
+
+@dataclass(frozen=True, slots=True)
+class AppealPage:
+    """Appeals in their order; `more` says whether others follow in the direction of reading."""
+
+    appeals: Sequence[StoredAppeal]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class RejectedPage:
+    """Rejected tickets, the last landed first; `more` says whether others follow."""
+
+    tickets: Sequence[RejectedTicket]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class ChangePage:
+    """Changes of one appeal, oldest first; `more` says whether others follow."""
+
+    changes: Sequence[Change]
+    more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class Group:
+    """How many appeals share these values; an enum's value is its member, a day is a date."""
+
+    key: Mapping[Dimension, Any]
+    count: int
+
+
+@dataclass(frozen=True, slots=True)
+class Statistics:
+    """`count` of all, and the largest `groups`; `truncated` when there were more of them than MAX_GROUPS."""
+
+    count: int
+    groups: Sequence[Group]
+    truncated: bool
+
+
+class Reads:
+    """Each method is one transaction, and raises StoreUnavailable when the database is away."""
+
+    def __init__(self, database: Database) -> None:
+        self._database = database
+
+    async def ping(self) -> None:
+        """Return when the database answers."""
+        async with self._database.begin() as connection:
+            await connection.execute(sa.select(1))
+
+    async def appeals(self, query: AppealQuery) -> AppealPage:
+        """One page of appeals, always in the query's order. The page is cut before anything is joined to it."""
+        async with self._database.begin() as connection:
+            rows = await _page(connection, query)
+        found = [_stored(row) for row in rows[: query.size]]
+        return AppealPage(found[::-1] if query.backward else found, len(rows) > query.size)
+
+    async def count(self, wanted: AppealFilter) -> int:
+        """How many appeals there are of a kind."""
+        statement = sa.select(sa.func.count()).select_from(appeal).where(*_conditions(wanted))
+        async with self._database.begin() as connection:
+            return int((await connection.execute(statement)).scalar_one())
+
+    async def appeals_by_id(self, ids: Collection[int]) -> dict[int, StoredAppeal]:
+        """Those of the appeals that exist, by their ids."""
+        rows = await self._rows(sa.select(*_APPEAL).where(appeal.c.id == sa.any_(sa.cast(list(ids), _IDS))))
+        return {row.id: _stored(row) for row in rows}
+
+    async def appeal_of(self, source_name: str, external_id: str) -> StoredAppeal | None:
+        """The appeal that a source's own id names, if there is one."""
+        rows = await self._rows(
+            sa.select(*_APPEAL).where(appeal.c.source == source_name, appeal.c.external_id == external_id)
+        )
+        return _stored(rows[0]) if rows else None
+
+    async def statistics(self, wanted: AppealFilter, by: Sequence[Dimension], timezone: str) -> Statistics:
+        """Count appeals, grouped by their source, status and so on; largest groups first, equal ones by their values.
+
+        A day is that of `created_at` in `timezone`. Raises QueryError BAD_INPUT for a zone the database does not know.
+        """
+        dimensions = list(dict.fromkeys(by))
+        columns = [_dimension(dimension, timezone).label(dimension.value) for dimension in dimensions]
+        counted = sa.func.count()
+        grouped = (
+            sa.select(*columns, counted)
+            .select_from(appeal)
+            .where(*_conditions(wanted))
+            .group_by(*columns)
+            .order_by(counted.desc(), *columns)
+            .limit(MAX_GROUPS + 1)
+        )
+        try:
+            rows = await self._rows(grouped)
+        except DBAPIError as error:
+            if getattr(error.orig, "sqlstate", None) != _INVALID_PARAMETER:
+                raise
+            raise QueryError("BAD_INPUT", f"the database knows no time zone {timezone!r}") from error
+        groups = [Group(dict(zip(dimensions, map(_member, dimensions, row), strict=True)), row[-1]) for row in rows]
+        truncated = len(groups) > MAX_GROUPS
+        count = await self.count(wanted) if truncated else sum(group.count for group in groups)
+        return Statistics(count, groups[:MAX_GROUPS] if dimensions else [], truncated)
+
+    async def source_records(self) -> dict[str, SourceRecord]:
+        """Every source ever configured, by name, in the order of names."""
+        rows = await self._rows(sa.select(source).order_by(source.c.name))
+        return {row.name: _record(row) for row in rows}
+
+    async def source_health(self) -> list[SourceHealth]:
+        """How every source is doing, in the order of names; those no longer configured included."""
+        newest = (
+            sa.select(sa.func.max(appeal.c.created_at))
+            .where(appeal.c.source == source.c.name)
+            .correlate(source)
+            .scalar_subquery()
+        )
+        running = lane.c.leased_until > sa.func.clock_timestamp()
+        statement = (
+            sa.select(source, *_LANE, running.label("running"), newest.label("newest_at"))
+            .select_from(source.outerjoin(lane, lane.c.name == sa.literal("source:") + source.c.name))
+            .order_by(source.c.name)
+        )
+        async with self._database.begin() as connection:
+            rows = (await connection.execute(statement)).all()
+            counts = await _ticket_counts(connection)
+        return [_health(row, counts.get(row.name, {})) for row in rows]
+
+    async def ticket_counts(self) -> dict[str, dict[TicketState, int]]:
+        """How many landed tickets each source has in each state; a state without tickets is left out."""
+        async with self._database.begin() as connection:
+            return await _ticket_counts(connection)
+
+    async def rejected_tickets(
+        self, source_name: str | None = None, *, size: int = 20, before: int | None = None
+    ) -> RejectedPage:
+        """The tickets set aside, of one source or of all, the last landed first, those landed `before` an id."""
+        statement = _REJECTED.order_by(ticket.c.id.desc()).limit(size + 1)
+        if source_name is not None:
+            statement = statement.where(ticket.c.source == source_name)
+        if before is not None:
+            statement = statement.where(ticket.c.id < before)
+        rows = await self._rows(statement)
+        return RejectedPage([_rejected(row) for row in rows[:size]], len(rows) > size)
+
+    async def rejected_by_id(self, ids: Collection[int]) -> dict[int, RejectedTicket]:
+        """Those of the tickets that are set aside now, by their ids."""
+        rows = await self._rows(_REJECTED.where(ticket.c.id == sa.any_(sa.cast(list(ids), _IDS))))
+        return {row.id: _rejected(row) for row in rows}
+
+    async def last_change_number(self) -> int:
+        """The number of the newest change; 0 before the first."""
+        rows = await self._rows(sa.select(sa.func.coalesce(sa.func.max(change.c.number), 0)))
+        return int(rows[0][0])
+
+    async def changes(self, after: int, limit: int, *, sources: Collection[str] = ()) -> list[Change]:
+        """The log from just after a number on, of the given sources or of all."""
+        statement = sa.select(change).where(change.c.number > after).order_by(change.c.number).limit(limit)
+        if sources:
+            statement = statement.where(change.c.origin.in_(sources))
+        return [_change(row) for row in await self._rows(statement)]
+
+    async def changes_by_number(self, numbers: Collection[int]) -> dict[int, Change]:
+        """Those of the changes that exist, by their numbers."""
+        rows = await self._rows(sa.select(change).where(change.c.number == sa.any_(sa.cast(list(numbers), _IDS))))
+        return {row.number: _change(row) for row in rows}
+
+    async def changes_of(self, appeal_ids: Collection[int], *, size: int, after: int = 0) -> dict[int, ChangePage]:
+        """The changes of each appeal from just after a number on, `size` at most each, in one query for all of them."""
+        wanted = sa.func.unnest(sa.cast(list(appeal_ids), _IDS)).table_valued("id", name="wanted")
+        one = (
+            sa.select(change)
+            .where(change.c.appeal_id == wanted.c.id, change.c.number > after)
+            .order_by(change.c.number)
+            .limit(size + 1)
+            .lateral("one")
+        )
+        rows = await self._rows(sa.select(one).select_from(wanted.join(one, sa.true())).order_by(one.c.number))
+        found: dict[int, list[Change]] = {appeal_id: [] for appeal_id in appeal_ids}
+        for row in rows:
+            found[row.appeal_id].append(_change(row))
+        return {key: ChangePage(changes[:size], len(changes) > size) for key, changes in found.items()}
+
+    async def _rows(self, statement: sa.Select[Any]) -> Sequence[sa.Row[Any]]:
+        async with self._database.begin() as connection:
+            found: Sequence[sa.Row[Any]] = (await connection.execute(statement)).all()
+        return found
+
+
+_IDS = sa.ARRAY(sa.BigInteger)
+_INVALID_PARAMETER = "22023"  # SQLSTATE invalid_parameter_value: here, a time zone nobody knows
+_APPEAL = [column for column in appeal.columns if column.name != "search"]
+
+
+@dataclass(frozen=True, slots=True)
+class _Order:
+    column: sa.Column[Any]
+    descending: bool
+
+
+_ORDERS = {
+    AppealOrder.CREATED_DESC: _Order(appeal.c.created_at, descending=True),
+    AppealOrder.CREATED_ASC: _Order(appeal.c.created_at, descending=False),
+    AppealOrder.UPDATED_DESC: _Order(appeal.c.updated_at, descending=True),
+    AppealOrder.UPDATED_ASC: _Order(appeal.c.updated_at, descending=False),
+    AppealOrder.DUE_ASC: _Order(appeal.c.due_at, descending=False),
+}
+
+
+async def _page(connection: AsyncConnection, query: AppealQuery) -> list[sa.Row[Any]]:
+    """One row more than asked for, where there is one, in the direction of reading."""
+    rows: list[sa.Row[Any]] = []
+    for stretch in _stretches(query):
+        missing = query.size + 1 - len(rows)
+        statement = stretch.where(*_conditions(query.filter)).limit(missing)
+        rows.extend((await connection.execute(statement)).all())
+        if len(rows) > query.size:
+            break
+    return rows
+
+
+def _stretches(query: AppealQuery) -> Iterator[sa.Select[Any]]:
+    """The order in stretches that one index range serves each: appeals with a time, and after them those without."""
+    order = _ORDERS[query.order]
+    descending = order.descending != query.backward
+    timed = _stretch((order.column, appeal.c.id), descending)
+    if not order.column.nullable:
+        yield timed if query.start is None else timed.where(_beyond(order.column, query.start, descending))
+        return
+    timed = timed.where(order.column.is_not(None))
+    untimed = _stretch((appeal.c.id,), descending).where(order.column.is_(None))
+    if query.start is None:
+        yield from (untimed, timed) if query.backward else (timed, untimed)
+    elif query.start.at is None:
+        yield untimed.where(appeal.c.id < query.start.id if descending else appeal.c.id > query.start.id)
+        if query.backward:
+            yield timed
+    else:
+        yield timed.where(_beyond(order.column, query.start, descending))
+        if not query.backward:
+            yield untimed
+
+
+def _stretch(keys: tuple[sa.Column[Any], ...], descending: bool) -> sa.Select[Any]:
+    return sa.select(*_APPEAL).order_by(*(key.desc() if descending else key.asc() for key in keys))
+
+
+def _beyond(column: sa.Column[Any], start: Position, descending: bool) -> sa.ColumnElement[bool]:
+    """A comparison of rows, which the index on (column, id) answers; two comparisons joined by `or` would not."""
+    here, there = sa.tuple_(column, appeal.c.id), sa.tuple_(sa.literal(start.at), sa.literal(start.id))
+    return here < there if descending else here > there
+
+
+def _conditions(wanted: AppealFilter) -> Iterator[sa.ColumnElement[bool]]:
+    for name in ("status", "kind", "source", "urgency", "channel"):
+        if values := getattr(wanted, name):
+            yield appeal.c[name].in_([str(value) for value in values])
+    for name in ("area", "topic"):
+        if prefixes := getattr(wanted, name):
+            yield sa.or_(*(_begins(appeal.c[name], prefix) for prefix in prefixes))
+    for name in ("created", "updated", "due"):
+        yield from _within(appeal.c[f"{name}_at"], getattr(wanted, name))
+    yield from _holds(wanted.text)
+
+
+def _begins(column: sa.Column[Any], prefix: str) -> sa.ColumnElement[bool]:
+    # Comparisons by byte, which a text_pattern_ops index answers for a bound value; LIKE would need a literal.
+    return sa.and_(column.op("~>=~")(prefix), column.op("~<~")(prefix + _LAST_CHARACTER))
+
+
+def _within(column: sa.Column[Any], span: TimeRange) -> Iterator[sa.ColumnElement[bool]]:
+    if span.since is not None:
+        yield column >= span.since
+    if span.until is not None:
+        yield column < span.until
+
+
+def _holds(text: str) -> Iterator[sa.ColumnElement[bool]]:
+    """The index finds candidates by pairs of characters; each term must then stand literally in one of the texts."""
+    if lexemes := search.tsquery(text):
+        yield appeal.c.search.op("@@", is_comparison=True)(sa.cast(lexemes, TSQUERY))
+    for term in search.terms(text):
+        yield sa.func.strpos(_FOLDED, term) > 0
+
+
+# As search.fold does it; a line break between the texts keeps a term from matching across two of them.
+_FOLDED = sa.func.lower(
+    sa.func.normalize(
+        sa.func.concat_ws("\n", appeal.c.title, appeal.c.content, appeal.c.appeal_no, appeal.c.location_address),
+        sa.text("NFKC"),
+    )
+)
+
+
+def _dimension(dimension: Dimension, timezone: str) -> sa.ColumnElement[Any]:
+    if dimension is Dimension.DAY:
+        # The zone is written out, not bound: GROUP BY must see the very same expression as the selection.
+        zone: sa.ColumnElement[str] = sa.literal_column(f"'{timezone.replace(chr(39), chr(39) * 2)}'")
+        return sa.cast(sa.func.timezone(zone, appeal.c.created_at), sa.Date)
+    return appeal.c[dimension.value.lower()]
+
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def _reader(words: type[_Word]) -> dict[str, _Word]:
+    return {word.value: word for word in words}
+
+
+_STATUS, _KIND, _URGENCY = _reader(Status), _reader(Kind), _reader(Urgency)
+_CHANNEL, _SATISFACTION, _CHANGE_TYPE = _reader(Channel), _reader(Satisfaction), _reader(ChangeType)
+
+
+def _member(dimension: Dimension, value: Any) -> Any:
+    match dimension:
+        case Dimension.STATUS:
+            return _STATUS.get(value, Status.UNKNOWN)
+        case Dimension.KIND:
+            return _KIND.get(value, Kind.UNKNOWN)
+        case Dimension.URGENCY:
+            return _URGENCY.get(value, Urgency.UNKNOWN)
+        case Dimension.DAY:
+            return value if isinstance(value, date) else None
+    return value
+
+
+def _stored(row: sa.Row[Any]) -> StoredAppeal:
+    """Read a row as an appeal; a word that this hub does not know, written by a newer one, is UNKNOWN."""
+    return StoredAppeal(
+        id=row.id,
+        version=row.version,
+        first_served_at=row.first_served_at,
+        last_served_at=row.last_served_at,
+        appeal=Appeal(
+            source=row.source,
+            external_id=row.external_id,
+            title=row.title,
+            status=_STATUS.get(row.status, Status.UNKNOWN),
+            created_at=row.created_at,
+            updated_at=row.updated_at,
+            appeal_no=row.appeal_no,
+            kind=_KIND.get(row.kind, Kind.UNKNOWN),
+            kind_text=row.kind_text,
+            topic=row.topic,
+            content=row.content,
+            status_text=row.status_text,
+            status_note=row.status_note,
+            urgency=_URGENCY.get(row.urgency, Urgency.UNKNOWN),
+            channel=_CHANNEL.get(row.channel, Channel.UNKNOWN),
+            origin_hotline=row.origin_hotline,
+            is_secret=row.is_secret,
+            reporter_name=row.reporter_name,
+            reporter_phone=row.reporter_phone,
+            respondent=row.respondent,
+            area=row.area,
+            grid=row.grid,
+            location_address=row.location_address,
+            location_point=_point(row.location_longitude, row.location_latitude),
+            lead_org=row.lead_org,
+            co_orgs=row.co_orgs,
+            dispatched_at=row.dispatched_at,
+            due_at=row.due_at,
+            closed_at=row.closed_at,
+            result=row.result,
+            public_reply=row.public_reply,
+            is_resolved=row.is_resolved,
+            satisfaction=_SATISFACTION.get(row.satisfaction, Satisfaction.UNKNOWN),
+            duplicate_of=row.duplicate_of,
+            support_count=row.support_count,
+            attachments=row.attachments,
+            attributes=row.attributes,
+        ),
+    )
+
+
+def _point(longitude: float | None, latitude: float | None) -> tuple[float, float] | None:
+    return None if longitude is None or latitude is None else (longitude, latitude)
+
+
+def _change(row: sa.Row[Any]) -> Change:
+    return Change(
+        number=row.number,
+        appeal_id=row.appeal_id,
+        version=row.version,
+        type=_CHANGE_TYPE.get(row.type, ChangeType.UPDATED),
+        origin=row.origin,
+        at=row.at,
+        fields=row.fields,
+    )
+
+
+_REJECTED = sa.select(ticket).where(ticket.c.state == sa.literal_column("'rejected'"))
+
+
+def _rejected(row: sa.Row[Any]) -> RejectedTicket:
+    return RejectedTicket(
+        id=row.id,
+        source=row.source,
+        external_id=row.external_id,
+        reason=row.reason or "",
+        field=row.field or "",
+        raw=row.raw.decode(errors="replace"),
+        landed_at=row.landed_at,
+        rejected_at=row.settled_at or row.landed_at,
+    )
+
+
+async def _ticket_counts(connection: AsyncConnection) -> dict[str, dict[TicketState, int]]:
+    columns = (ticket.c.source, ticket.c.state)
+    rows = await connection.execute(sa.select(*columns, sa.func.count()).group_by(*columns))
+    counts: dict[str, dict[TicketState, int]] = {}
+    for name, state, count in rows:
+        counts.setdefault(name, {})[TicketState(state)] = count
+    return counts
+
+
+def _record(row: sa.Row[Any]) -> SourceRecord:
+    return SourceRecord(
+        name=row.name,
+        title=row.title,
+        source_class=SourceClass(row.source_class),
+        integration=Integration(row.integration) if row.integration else None,
+        department=row.department,
+        connector=row.connector,
+        active=row.active,
+    )
+
+
+_LANE = [column for column in lane.columns if column.name not in {"name", "cursor", "holder", "fence"}]
+_TALLY = {part.name for part in fields(Tally)}
+
+
+def _health(row: sa.Row[Any], counts: Mapping[TicketState, int]) -> SourceHealth:
+    tally = row.last_tally or {}
+    return SourceHealth(
+        record=_record(row),
+        last_run_at=row.last_run_at,
+        last_success_at=row.last_success_at,
+        next_run_at=row.due_at,
+        running=bool(row.running),
+        paused=bool(row.paused),
+        failures=row.failures or 0,
+        last_error=row.last_error,
+        last_error_at=row.last_error_at,
+        last_tally=Tally(**{name: count for name, count in tally.items() if name in _TALLY}),
+        landed=sum(counts.values()),
+        served=counts.get(TicketState.SERVED, 0),
+        rejected=counts.get(TicketState.REJECTED, 0),
+        pending=counts.get(TicketState.PENDING, 0),
+        newest_at=row.newest_at,
+    )
