@@ -1,0 +1,212 @@
+"""The made-up city: cases that are born and move on with the clock, the same ones for the same seed.
+
+A case depends on the seed, the desk and its number alone, and its number on the time it was born. So a replica that is
+started again shows the same history, without keeping anything. Only what came in live is forgotten between two runs.
+"""
+
+from bisect import bisect_right
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta, timezone
+from enum import Enum, StrEnum
+from random import Random
+
+from replica.faults import Faults
+from replica.scenes import PLACES, SCENES, SURNAMES, Place, Scene, Wish
+
+CHINA = timezone(timedelta(hours=8))
+Clock = Callable[[], datetime]
+
+FLAW_EVERY = 120
+"""One case in so many is written down badly by its system: under one in a hundred."""
+
+
+class Stage(StrEnum):
+    """Where a case stands, in the replica's own words; every system spells it its own way."""
+
+    RECEIVED = "待受理"
+    ACCEPTED = "已受理"
+    DECLINED = "不予受理"
+    DISPATCHED = "已派单"
+    WORKING = "办理中"
+    RETURNED = "已退回"
+    DONE = "已办结"
+    AGAIN = "重新办理"
+    CLOSED = "已归档"
+
+
+class Flaw(Enum):
+    """What a system got wrong when it wrote the case down."""
+
+    UNKNOWN_STATUS = "a status code that no code table holds"
+    NO_ID = "no number"
+    NO_SUCH_DAY = "a date that no calendar has"
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """From `at` on, the case stands at `stage`."""
+
+    at: datetime
+    stage: Stage
+
+
+@dataclass(frozen=True, slots=True)
+class Case:
+    """One resident's trouble and everything that will ever happen to it."""
+
+    number: int
+    scene: Scene
+    place: Place
+    longitude: float
+    latitude: float
+    reporter: str
+    phone: str
+    urgent: bool
+    secret: bool
+    graded: int
+    steps: tuple[Step, ...]
+    flaw: Flaw | None
+
+    @property
+    def created_at(self) -> datetime:
+        return self.steps[0].at
+
+    @property
+    def due_at(self) -> datetime:
+        return self.created_at + timedelta(days=1 if self.urgent else 5)
+
+    @property
+    def title(self) -> str:
+        return self.scene.title.format(where=self.place.estate)
+
+    @property
+    def content(self) -> str:
+        return self.scene.content.format(where=self.place.address)
+
+
+@dataclass(frozen=True, slots=True)
+class Snapshot:
+    """A case as it stands at one moment."""
+
+    case: Case
+    stage: Stage
+    updated_at: datetime
+    closed_at: datetime | None
+
+    @property
+    def result(self) -> str | None:
+        return self.case.scene.answer if self.stage in _SETTLED else None
+
+    @property
+    def grade(self) -> int | None:
+        """Say what the resident thought of it, from 1 (worst) to 5, once asked."""
+        return self.case.graded if self.stage is Stage.CLOSED else None
+
+
+_SETTLED = (Stage.DONE, Stage.CLOSED)
+
+
+def snapshot(case: Case, now: datetime) -> Snapshot:
+    """Say how `case` stands at `now`; it must have been born by then."""
+    last = case.steps[bisect_right(case.steps, now, key=lambda step: step.at) - 1]
+    ended = last.stage in (Stage.CLOSED, Stage.DECLINED)
+    return Snapshot(case, last.stage, last.at, last.at if ended else None)
+
+
+class Desk:
+    """The cases of one system: one in `every` over the past `history`, and one in `live` since it opened."""
+
+    def __init__(
+        self,
+        name: str,
+        seed: int,
+        clock: Clock,
+        faults: Faults,
+        *,
+        history: timedelta,
+        every: timedelta,
+        live: timedelta,
+    ) -> None:
+        self.name = name
+        self.now = clock
+        self.faults = faults
+        self.opened = clock()
+        self.started = self.opened - history
+        self._seed = seed
+        self._live = live
+        self._live_until = self.opened
+        self._cases = self._born(self.started, self.opened + timedelta(days=1), every, pause=timedelta(hours=20))
+
+    def cases(self) -> Sequence[Case]:
+        """Return every case born by now, in the order of birth."""
+        now = self.now()
+        if now > self._live_until:
+            self._cases += self._born(self._live_until, now, self._live, pause=self._live)
+            self._cases.sort(key=_birth)
+            self._live_until = now
+        return self._cases[: bisect_right(self._cases, now, key=lambda case: case.created_at)]
+
+    def snapshots(self, since: datetime | None = None) -> list[Snapshot]:
+        """Return how every case stands now, by birth; with `since`, only those that have moved at or after it."""
+        now = self.now()
+        seen = (snapshot(case, now) for case in self.cases())
+        return [each for each in seen if since is None or each.updated_at >= since]
+
+    def moved(self, since: datetime, until: datetime) -> list[Snapshot]:
+        """Return, as they stood just before `until`, the cases that moved between the two moments."""
+        last = until - timedelta(seconds=1)
+        seen = (snapshot(case, last) for case in self.cases() if case.created_at <= last)
+        return [each for each in seen if each.updated_at >= since]
+
+    def _born(self, since: datetime, until: datetime, every: timedelta, *, pause: timedelta) -> list[Case]:
+        # Slots are counted from 1970, so that a later start finds the same case in the same slot.
+        step = max(1, round(every.total_seconds()))
+        slots = range(int(since.timestamp()) // step, int(until.timestamp()) // step + 1)
+        born = (self._case(slot, slot * step, step, pause) for slot in slots)
+        return [case for case in born if since < case.created_at <= until]
+
+    def _case(self, number: int, slot_start: int, slot_seconds: int, pause: timedelta) -> Case:
+        chance = Random(f"{self._seed}/{self.name}/{slot_seconds}/{number}")
+        created = datetime.fromtimestamp(slot_start + chance.randrange(slot_seconds), UTC)
+        place, scene = chance.choice(PLACES), chance.choice(SCENES)
+        return Case(
+            number=number,
+            scene=scene,
+            place=place,
+            longitude=round(place.longitude + chance.uniform(-0.004, 0.004), 6),
+            latitude=round(place.latitude + chance.uniform(-0.004, 0.004), 6),
+            reporter=chance.choice(SURNAMES) + chance.choice(("先生", "女士")),
+            phone=f"1380000{chance.randrange(10_000):04d}",
+            urgent=chance.random() < 0.1,
+            secret=scene.wish is Wish.REPORT and chance.random() < 0.5,
+            graded=chance.choices((5, 4, 3, 2, 1), (50, 25, 15, 6, 4))[0],
+            steps=_life(chance, created, scene, pause),
+            flaw=_flaw(number),
+        )
+
+
+_DIRECT = (Stage.RECEIVED, Stage.ACCEPTED, Stage.DONE, Stage.CLOSED)
+_DECLINED = (Stage.RECEIVED, Stage.DECLINED)
+_USUAL = (Stage.RECEIVED, Stage.ACCEPTED, Stage.DISPATCHED, Stage.WORKING, Stage.DONE, Stage.CLOSED)
+_BOUNCED = (*_USUAL[:3], Stage.RETURNED, *_USUAL[2:])
+_REDONE = (*_USUAL[:5], Stage.AGAIN, *_USUAL[3:])
+
+
+def _life(chance: Random, created: datetime, scene: Scene, pause: timedelta) -> tuple[Step, ...]:
+    usual = _DIRECT if scene.wish is Wish.ASK else _USUAL
+    stages = chance.choices((usual, _BOUNCED, _REDONE, _DECLINED), (75, 12, 6, 7))[0]
+    moment, steps = created, []
+    for stage in stages:
+        steps.append(Step(moment, stage))
+        moment += timedelta(seconds=1 + round(chance.expovariate(1 / pause.total_seconds())))
+    return tuple(steps)
+
+
+def _flaw(number: int) -> Flaw | None:
+    turn, place = divmod(number, FLAW_EVERY)
+    return tuple(Flaw)[turn % len(Flaw)] if place == FLAW_EVERY - 1 else None
+
+
+def _birth(case: Case) -> tuple[datetime, int]:
+    return case.created_at, case.number
