@@ -1,0 +1,64 @@
+"""Bring a point of any Chinese map to WGS-84, in pure arithmetic.
+
+GCJ-02 ("Mars") moves every point of mainland China by some 500 m with a published-by-use formula on the Krasovsky
+ellipsoid; BD-09 turns that once more about its own centre. Neither has an official inverse: ours iterates the forward
+formula until it is better than a decimetre.
+"""
+
+from math import atan2, cos, hypot, pi, sin, sqrt
+from typing import Literal, TypeAlias
+
+Crs: TypeAlias = Literal["wgs84", "gcj02", "bd09"]
+Point: TypeAlias = tuple[float, float]
+"""(longitude, latitude) in degrees."""
+
+_SEMI_MAJOR = 6378245.0
+_ECCENTRICITY_SQUARED = 0.00669342162296594323
+_BD_TURN = pi * 3000 / 180
+
+
+def to_wgs84(longitude: float, latitude: float, crs: Crs) -> Point:
+    """Return the WGS-84 point, rounded to 1e-7 degrees (a centimetre). Outside China GCJ-02 is WGS-84."""
+    if crs == "bd09":
+        longitude, latitude = _bd09_to_gcj02(longitude, latitude)
+    if crs != "wgs84" and _shifted(longitude, latitude):
+        longitude, latitude = _gcj02_to_wgs84(longitude, latitude)
+    return round(longitude, 7), round(latitude, 7)
+
+
+def _bd09_to_gcj02(longitude: float, latitude: float) -> Point:
+    x, y = longitude - 0.0065, latitude - 0.006
+    radius = hypot(x, y) - 0.00002 * sin(y * _BD_TURN)
+    angle = atan2(y, x) - 0.000003 * cos(x * _BD_TURN)
+    return radius * cos(angle), radius * sin(angle)
+
+
+def _gcj02_to_wgs84(longitude: float, latitude: float) -> Point:
+    # The shift changes by less than half a percent of the way it moves a point, so each round wins two digits.
+    east, north = _shift(longitude, latitude)
+    east, north = _shift(longitude - east, latitude - north)
+    return longitude - east, latitude - north
+
+
+def _shifted(longitude: float, latitude: float) -> bool:
+    return 72.004 <= longitude <= 137.8347 and 0.8293 <= latitude <= 55.8271
+
+
+def _shift(longitude: float, latitude: float) -> Point:
+    """Return how far GCJ-02 moves this WGS-84 point, in degrees east and north."""
+    x, y = longitude - 105.0, latitude - 35.0
+    px, py, root = x * pi, y * pi, sqrt(abs(x))
+    shared = 20.0 * (sin(6.0 * px) + sin(2.0 * px))
+    north = (
+        -100.0 + 2.0 * x + 3.0 * y + 0.2 * y * y + 0.1 * x * y + 0.2 * root
+        + (shared + 20.0 * sin(py) + 40.0 * sin(py / 3.0) + 160.0 * sin(py / 12.0) + 320.0 * sin(py / 30.0)) * 2.0 / 3.0
+    )  # fmt: skip
+    east = (
+        300.0 + x + 2.0 * y + 0.1 * x * x + 0.1 * x * y + 0.1 * root
+        + (shared + 20.0 * sin(px) + 40.0 * sin(px / 3.0) + 150.0 * sin(px / 12.0) + 300.0 * sin(px / 30.0)) * 2.0 / 3.0
+    )  # fmt: skip
+    angle = latitude / 180.0 * pi
+    magic = 1.0 - _ECCENTRICITY_SQUARED * sin(angle) ** 2
+    normal = _SEMI_MAJOR / sqrt(magic)
+    meridian = normal * (1.0 - _ECCENTRICITY_SQUARED) / magic
+    return east * 180.0 / (normal * cos(angle) * pi), north * 180.0 / (meridian * pi)

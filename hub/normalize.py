@@ -1,0 +1,242 @@
+"""Turn a ticket into an appeal by its source's mapping. Pure: no network, no database, no clock.
+
+A mapping is compiled once, to one straight-line Python function: each rule becomes a few lines that look its value up
+and hand it from step to step (`Mapping.code` shows them). Beside the rules four things hold for every source:
+
+- an appeal without a title gets the first 40 characters of its content as one; without either it is rejected;
+- `updated_at` is `created_at` where the source has none, never the hub's own time;
+- `status_text` and `kind_text` hold the source's own word, unless a rule of their own gives another;
+- titles, names and other lines are cut after 500 characters, contents and results after 50,000.
+"""
+
+import hashlib
+import re
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Mapping as Table
+from dataclasses import MISSING, dataclass, field, fields
+from functools import partial
+from itertools import chain
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from hub import rules as words
+from hub import steps
+from hub.errors import MappingError, TicketRejected, Unreadable
+from hub.model import Appeal, Ticket
+from hub.paths import Path
+from hub.recipes import Recipe, Workshop
+from hub.rules import Rule
+from hub.texts import opening
+
+__all__ = ["Mapping", "MappingError", "Rule", "compile_mapping", "normalize"]
+
+TITLE_LENGTH = 40
+"""How much of the content makes a title where the source has none."""
+
+_PERSONAL = ("reporter.", "respondent", "location.address", "title", "content", "result", "public_reply", "attributes.")
+_PERSONAL_NUMBER = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|\d{17}[\dXx])(?!\d)", re.ASCII)
+_QUOTED_LENGTH = 60
+_DEFAULTS = {each.name: each.default for each in fields(Appeal) if each.default is not MISSING}
+_LISTS = {each.name for each in fields(Appeal) if each.default_factory is list}
+
+
+@dataclass(frozen=True, slots=True)
+class Mapping:
+    """How one source's tickets read as appeals. `fingerprint` changes whenever a rule, map, zone or sentinel does."""
+
+    source: str
+    fingerprint: str
+    code: str = field(repr=False)
+    read: Callable[[Ticket], Appeal] = field(repr=False, compare=False)
+    _identity: Callable[[Ticket], str | None] = field(repr=False, compare=False)
+
+    def identify(self, ticket: Ticket) -> str | None:
+        """Return the external id that `normalize` would find, or None where it would find none. Never raises."""
+        try:
+            return self._identity(ticket) if _is_object(ticket) else None
+        except Unreadable:
+            return None
+
+
+def normalize(ticket: Ticket, mapping: Mapping) -> Appeal:
+    """Return the appeal that the ticket reads as; raise TicketRejected with the reason and the appeal's field."""
+    if not _is_object(ticket):
+        raise TicketRejected("the ticket is no object with named fields", field="external_id")
+    return mapping.read(ticket)
+
+
+def _is_object(ticket: object) -> bool:
+    # A page of a careless source can hold anything, whatever the type of a ticket says.
+    return isinstance(ticket, dict)
+
+
+def compile_mapping(
+    source: str,
+    rules: Table[str, str | Rule],
+    *,
+    maps: Table[str, Table[str, Any]],
+    timezone: ZoneInfo,
+    nulls: Sequence[str],
+) -> Mapping:
+    """Compile a source's rules; raise MappingError with everything that is wrong with them, not only the first."""
+    named = {name: Rule.model_validate(rule) for name, rule in rules.items()}
+    workshop = Workshop(source, maps, timezone, frozenset(map(str, ("", *nulls))))
+    recipes = workshop.recipes(named)
+    if workshop.problems:
+        raise MappingError(*dict.fromkeys(workshop.problems))
+    script = _Script(source)
+    code = script.write(recipes)
+    # What is executed is our own words, numbered names, and the administrator's keys as repr() writes them.
+    exec(compile(code, f"<mapping of {source}>", "exec"), script.names)  # noqa: S102  # see above
+    fingerprint = _fingerprint(named, maps, timezone, nulls)
+    return Mapping(source, fingerprint, code, script.names["read"], script.names["identity"])
+
+
+def _fingerprint(rules: Table[str, Rule], maps: Table[str, Any], zone: ZoneInfo, nulls: Sequence[str]) -> str:
+    said = {name: rule.model_dump(by_alias=True, exclude_unset=True) for name, rule in rules.items()}
+    shared = {rule.map: dict(maps[rule.map]) for rule in rules.values() if isinstance(rule.map, str)}
+    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
+    canonical = orjson.dumps([said, shared, zone.key, sorted(map(str, nulls))], default=str, option=options)
+    return hashlib.blake2b(canonical, digest_size=16).hexdigest()
+
+
+class _Script:
+    """Writes the recipes of a source as Python, and keeps what the names in it stand for."""
+
+    def __init__(self, source: str) -> None:
+        self.names: dict[str, Any] = {
+            "Appeal": Appeal,
+            "Unreadable": Unreadable,
+            "line": steps.line,
+            "opening": opening,
+            "rejected": partial(_rejected, source),
+            "lacking": partial(_lacking, source),
+            "source": source,
+        }
+
+    def write(self, recipes: Sequence[Recipe]) -> str:
+        blocks = {recipe.to.name: list(self._block(recipe)) for recipe in recipes}
+        return "\n".join(
+            [
+                "def identity(ticket):",
+                "    get = ticket.get",
+                *_indented(4, blocks["external_id"]),
+                "    return external_id",
+                "",
+                "",
+                "def read(ticket):",
+                "    get = ticket.get",
+                "    attributes = {}",
+                "    try:",
+                *_indented(8, chain.from_iterable(blocks.values())),
+                "    except Unreadable as error:",
+                "        raise rejected(field, error) from error",
+                *_indented(4, _end({recipe.to.name: recipe for recipe in recipes})),
+                "",
+            ]
+        )
+
+    def _block(self, recipe: Recipe) -> Iterator[str]:
+        to = recipe.to
+        yield f"field = {to.name!r}"
+        yield from self._origins(recipe)
+        for index, step in enumerate(recipe.steps if recipe.origins else ()):
+            if index == recipe.word_at and to.name in ("status", "kind"):
+                yield f"{to.name}_word = None if value is None else line(value)"
+            yield f"if value is not None: value = {self._bind(step)}(value)"
+        default = _DEFAULTS.get(to.attribute) if recipe.default is None else recipe.default
+        if default is not None:
+            yield f"if value is None: value = {self._bind(default)}"
+        if to.name.startswith(words.ATTRIBUTE):
+            yield f"if value is not None: attributes[{to.name.removeprefix(words.ATTRIBUTE)!r}] = value"
+        else:
+            yield f"{to.attribute} = value"
+
+    def _origins(self, recipe: Recipe) -> Iterator[str]:
+        look_ups = [self._look_up(path) for path in recipe.origins]
+        if recipe.several:
+            yield f"value = {self._bind(recipe.clean)}([{', '.join(look_ups)}])"
+        elif len(look_ups) == 1 and not recipe.to.takes_list:
+            # Nearly every value is a text: it is cleaned here and now, as steps.one would.
+            yield f"value = {look_ups[0]}"
+            yield "if value.__class__ is str:"
+            yield "    value = value.strip()"
+            yield f"    if value in {self._bind(recipe.nulls)}: value = None"
+            yield f"elif value is not None: value = {self._bind(recipe.clean)}(value)"
+        else:
+            yield "value = None"
+            clean = self._bind(recipe.clean)
+            yield from (f"if value is None: value = {clean}({look_up})" for look_up in look_ups)
+
+    def _look_up(self, path: Path) -> str:
+        return f"{self._bind(path.find)}(ticket)" if path.key is None else f"get({path.key!r})"
+
+    def _bind(self, thing: Any) -> str:
+        name = f"_{len(self.names)}"
+        self.names[name] = thing
+        return name
+
+
+def _indented(depth: int, lines: Iterable[str]) -> Iterator[str]:
+    return (" " * depth + line for line in lines)
+
+
+def _end(recipes: Table[str, Recipe]) -> Iterator[str]:
+    """Write what holds for every source: required fields, a title from the content, the source's own words."""
+    for name in words.REQUIRED:
+        origin = " || ".join(path.text for path in recipes[name].origins)
+        yield f"if {name} is None: raise lacking({name!r}, {origin!r})"
+    yield from ("title = None",) if "title" not in recipes else ()
+    if "content" in recipes:
+        yield f"if title is None and content is not None: title = opening(content, {TITLE_LENGTH})"
+    yield "if title is None: raise lacking('title', '')"
+    yield from ("updated_at = None",) if "updated_at" not in recipes else ()
+    yield "if updated_at is None: updated_at = created_at"
+    for name in ("status", "kind"):
+        if name in recipes and recipes[name].origins:
+            own = f"{name}_text if {name}_text is not None else " if f"{name}_text" in recipes else ""
+            yield f"{name}_text = {own}{name}_word"
+    yield f"return Appeal(source=source, attributes=attributes, {', '.join(_arguments(recipes))})"
+
+
+def _arguments(recipes: Table[str, Recipe]) -> Iterator[str]:
+    """Write the appeal's arguments; what no rule fills is left to the defaults of the dataclass."""
+    filled = {recipe.to.attribute for recipe in recipes.values()} | {"title", "updated_at"}
+    filled |= {f"{name}_text" for name in ("status", "kind") if name in recipes and recipes[name].origins}
+    for name in (each.name for each in fields(Appeal) if each.name in filled):
+        # A list that an administrator gave as default is copied: appeals are not frozen.
+        yield f"{name}=[*({name} or ())]" if name in _LISTS else f"{name}={name}"
+
+
+def _lacking(source: str, name: str, origin: str) -> TicketRejected:
+    if name == "title":
+        return TicketRejected(
+            "the ticket has neither a title nor a content", field="title", hint=_mend(source, "title")
+        )
+    where = f" at {origin}" if origin else ""
+    return TicketRejected(f"the ticket has no {name}{where}", field=name, hint=_mend(source, name))
+
+
+def _mend(source: str, name: str) -> str:
+    return f"mend sources.{source}.map.{name}, or give it a default"
+
+
+def _rejected(source: str, name: str, error: Unreadable) -> TicketRejected:
+    value = "its value" if name.startswith(_PERSONAL) else _quoted(error.value)
+    hint = error.hint or f"mend sources.{source}.map.{name}"
+    return TicketRejected(f"{name}: {value} {error.problem}", field=name, hint=hint)
+
+
+def _quoted(value: object) -> str:
+    """Show a value in an error: shortened, on one line, without numbers of phones and identity cards."""
+    if isinstance(value, dict):
+        return "an object"
+    if isinstance(value, list | tuple):
+        return f"a list of {len(value)}"
+    if isinstance(value, int) and value.bit_length() > 256:
+        return "a huge number"
+    text = " ".join(str(value).replace("\x00", "").split())
+    text = _PERSONAL_NUMBER.sub("…", text.encode("utf-8", "replace").decode())
+    return f"'{text[:_QUOTED_LENGTH]}…'" if len(text) > _QUOTED_LENGTH else f"'{text}'"

@@ -1,0 +1,284 @@
+"""The steps of a mapping: functions of one value, which is never None; None coming out means that nothing is left.
+
+Each raises Unreadable for a value that it cannot take.
+"""
+
+import re
+import unicodedata
+from collections.abc import Callable, Mapping, Sequence
+from decimal import Decimal
+from difflib import get_close_matches
+from enum import StrEnum
+from math import isfinite
+from typing import Any, TypeAlias
+
+from hub import phones
+from hub.coordinates import Crs, Point, to_wgs84
+from hub.errors import Unreadable
+from hub.patterns import LONGEST_TEXT
+from hub.texts import storable, storable_json, text_of, without_markup
+
+Step: TypeAlias = Callable[[Any], Any]
+
+LONGEST_ID = 512
+LONGEST_LINE = 500
+LONGEST_TEXT_KEPT = 50_000
+"""Beyond this the text search of PostgreSQL gives up (a tsvector holds 1 MB)."""
+
+_TRUE = frozenset({"true", "t", "yes", "y", "on", "1", "是", "真"})
+_FALSE = frozenset({"false", "f", "no", "n", "off", "0", "否", "假"})
+_INTEGER = re.compile(r"[+-]?(?:\d{1,18}|\d{1,3}(?:,\d{3}){1,5})(?:\.0*)?", re.ASCII)
+_FLOAT = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
+_WKT = re.compile(r"(?:SRID=4326;)?\s*POINT\s*\(\s*(\S+)\s+(\S+)\s*\)", re.IGNORECASE | re.ASCII)
+_AXES = (("longitude", "latitude"), ("lon", "lat"), ("lng", "lat"), ("long", "lat"), ("x", "y"))
+_SENTINEL_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?", re.ASCII)
+_UNKNOWN = object()
+
+
+def one(nulls: frozenset[str]) -> Step:
+    """Trim a value, and take the only element of a list; None for a sentinel. The sentinel `0` is the number too."""
+    numbers = frozenset(float(null) for null in nulls if _SENTINEL_NUMBER.fullmatch(null))
+
+    def clean(value: Any) -> Any:
+        if value.__class__ is str:
+            value = value.strip()
+            return None if value in nulls else value
+        if value is None or value.__class__ is bool:
+            return value
+        if isinstance(value, list | tuple) and len(value) > 1:
+            raise Unreadable(value, "stands where one value is expected", hint="add join, or pick one in the path")
+        if isinstance(value, list | tuple | dict):
+            return clean(value[0]) if value and not isinstance(value, dict) else value or None
+        return None if isinstance(value, int | float | Decimal) and value in numbers else value
+
+    return clean
+
+
+def any_of(nulls: frozenset[str]) -> Step:
+    """Trim a value as `one` does, but let lists and objects be what they are."""
+    single = one(nulls)
+
+    def clean(value: Any) -> Any:
+        return (value or None) if isinstance(value, list | tuple | dict) else single(value)
+
+    return clean
+
+
+def many(nulls: frozenset[str]) -> Step:
+    """Make a list of the values that are something; one value is a list of one."""
+    single = one(nulls)
+
+    def clean(value: Any) -> Any:
+        values = value if isinstance(value, list | tuple) else (value,)
+        return [each for each in map(single, values) if each is not None] or None
+
+    return clean
+
+
+def all_or_nothing(nulls: frozenset[str]) -> Step:
+    """Clean each of several values; None when one of them is nothing."""
+    single = one(nulls)
+
+    def clean(value: Any) -> Any:
+        values = [single(each_value) for each_value in value]
+        return None if None in values else values
+
+    return clean
+
+
+def each(step: Step) -> Step:
+    """Take the step with every element of a list, dropping those of which nothing is left."""
+
+    def step_with_each(value: Any) -> Any:
+        if not isinstance(value, list):
+            return step(value)
+        return [done for done in map(step, value) if done is not None] or None
+
+    return step_with_each
+
+
+def split(separator: str, clean: Step) -> Step:
+    """Cut a text, or every text of a list, into its non-empty parts."""
+
+    def parts(value: Any) -> Any:
+        values = value if isinstance(value, list | tuple) else (value,)
+        return clean([part for each_value in values for part in text_of(each_value).split(separator)])
+
+    return parts
+
+
+def join(separator: str) -> Step:
+    """Put the elements of a list together as one text."""
+    return lambda value: separator.join(map(text_of, value)) if isinstance(value, list) else text_of(value)
+
+
+def match(pattern: re.Pattern[str]) -> Step:
+    """Search a text for the pattern: its first group, or all it found."""
+    group = 1 if pattern.groups else 0
+
+    def found(value: Any) -> Any:
+        hit = pattern.search(text_of(value)[:LONGEST_TEXT])
+        return ((hit[group] or "").strip() or None) if hit else None
+
+    return found
+
+
+def look_up(table: Mapping[str, Any], otherwise: Step) -> Step:
+    """Replace a word by what the table says, or by what `otherwise` makes of it."""
+
+    def mapped(value: Any) -> Any:
+        word = value if value.__class__ is str else text_of(value)
+        found = table.get(word, _UNKNOWN)
+        return otherwise(word) if found is _UNKNOWN else found
+
+    return mapped
+
+
+def refuse(hint: str) -> Step:
+    """Let no word pass."""
+
+    def refused(word: Any) -> Any:
+        raise Unreadable(word, "is unknown", hint=hint)
+
+    return refused
+
+
+def member(enum: type[StrEnum], name: str, hint: str = "") -> Step:
+    """Read a member's own name, in any case."""
+    members = {str(each_member.value): each_member for each_member in enum}
+
+    def read(value: Any) -> Any:
+        if value.__class__ is enum:
+            return value
+        word = text_of(value)
+        if found := members.get(word.upper()):
+            return found
+        near = get_close_matches(word.upper()[:100], members, 1)
+        meant = f"did you mean {near[0]!r}?" if near else f"known: {', '.join(members)}"
+        raise Unreadable(word, f"is no {name}", hint=hint or meant)
+
+    return read
+
+
+def flag(value: Any) -> bool:
+    """Read true and false, also as 1 and 0, yes and no, 是 and 否."""
+    if isinstance(value, bool):
+        return value
+    word = unicodedata.normalize("NFKC", text_of(value)[:10]).casefold()
+    if word in _TRUE or word in _FALSE:
+        return word in _TRUE
+    raise Unreadable(value, "is neither true nor false", hint="map it")
+
+
+def integer(value: Any) -> int:
+    """Read a whole number of up to 18 digits, full-width ones and thousands commas too."""
+    text = unicodedata.normalize("NFKC", text_of(value)[:64]).strip()
+    if isinstance(value, bool) or not _INTEGER.fullmatch(text):
+        raise Unreadable(value, "is no whole number")
+    return int(text.split(".")[0].replace(",", ""))
+
+
+def number(value: Any) -> float:
+    """Read a finite number."""
+    if value.__class__ is float and isfinite(value):
+        return float(value)
+    text = unicodedata.normalize("NFKC", text_of(value)[:128]).strip()
+    if isinstance(value, bool) or not _FLOAT.fullmatch(text) or not isfinite(float(text)):
+        raise Unreadable(value, "is no number")
+    return float(text)
+
+
+def count(value: Any) -> int:
+    """Read a whole number from 0 to 2³¹-1, all that GraphQL's Int holds."""
+    found = integer(value)
+    if not 0 <= found < 2**31:
+        raise Unreadable(value, "is no count from 0 to 2147483647")
+    return found
+
+
+def identity(value: Any) -> str | None:
+    """Read an external id: text of up to 512 characters."""
+    text = storable(text_of(value)).strip()
+    if len(text) > LONGEST_ID:
+        raise Unreadable(text, f"has {len(text)} characters", hint=f"an id has at most {LONGEST_ID}")
+    return text or None
+
+
+def line(value: Any) -> str | None:
+    """Read a short text, cut after 500 characters."""
+    text = storable(value if value.__class__ is str else text_of(value))
+    return (text if len(text) <= LONGEST_LINE else text[:LONGEST_LINE].rstrip()) or None
+
+
+def text(value: Any) -> str | None:
+    """Read a long text, cut after 50,000 characters."""
+    whole = storable(value if value.__class__ is str else text_of(value))
+    return (whole if len(whole) <= LONGEST_TEXT_KEPT else whole[:LONGEST_TEXT_KEPT].rstrip()) or None
+
+
+def lines(value: Any) -> list[str]:
+    """Read a list of short texts."""
+    return [found for found in map(line, value if isinstance(value, list) else [value]) if found is not None]
+
+
+def anything(value: Any) -> Any:
+    """Read any JSON value."""
+    try:
+        return storable_json(value)
+    except RecursionError as error:
+        raise Unreadable(value, "is nested too deep") from error
+
+
+def point(crs: Crs) -> Step:
+    """Read [longitude, latitude], a WKT POINT, a GeoJSON Point, or an object that names both; (0, 0) is no point."""
+
+    def read(value: Any) -> Point | None:
+        pair = _pair(value)
+        if pair is None:
+            return None
+        longitude, latitude = number(pair[0]), number(pair[1])
+        if longitude == 0 and latitude == 0:
+            return None
+        if abs(latitude) > 90 or abs(longitude) > 180:
+            hint = "longitude comes first" if abs(latitude) <= 180 and abs(longitude) <= 90 else ""
+            raise Unreadable(value, "is no point on Earth", hint=hint)
+        return to_wgs84(longitude, latitude, crs)
+
+    return read
+
+
+def _pair(value: Any) -> Sequence[Any] | None:
+    if isinstance(value, str) and (found := _WKT.fullmatch(value)):
+        return found.groups()
+    if isinstance(value, dict):
+        value = value.get("coordinates") or _named_pair(value)
+    if isinstance(value, list | tuple) and len(value) == 2:
+        return None if None in value or "" in value else value
+    raise Unreadable(value, "is no pair of longitude and latitude", hint="give two paths, or split")
+
+
+def _named_pair(value: Mapping[str, Any]) -> list[Any] | None:
+    return next(([value[x], value[y]] for x, y in _AXES if x in value and y in value), None)
+
+
+def phone(value: Any) -> str:
+    """Write a telephone number as E.164."""
+    return phones.e164(text_of(value))
+
+
+def markup(value: Any) -> str | None:
+    """Take the tags off HTML."""
+    return without_markup(text_of(value)) or None
+
+
+VERBS: Mapping[str, Step] = {
+    "text": text_of,
+    "int": integer,
+    "float": number,
+    "bool": flag,
+    "phone": phone,
+    "html": markup,
+}
+
+PLAIN: Mapping[Any, Step] = {str: line, bool: flag, int: count, list: lines, dict: anything}
+"""The last step of each type of field that needs nothing but the value."""
