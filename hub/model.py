@@ -168,7 +168,7 @@ class Appeal:
 
 @dataclass(frozen=True, slots=True)
 class StoredAppeal:
-    """An appeal as the store serves it: the hub's own `id`, its `version` (1, 2, …), when the hub first and last wrote it."""
+    """An appeal as the store serves it: the hub's own `id`, its `version` (1, 2, …), and when it was written."""
 
     id: int
     version: int

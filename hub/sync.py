@@ -62,7 +62,7 @@ async def serve(source: Source, store: Store, lane: Lane, tickets: Sequence[Land
 
 
 def landed(source: Source, ticket: Ticket) -> LandedTicket:
-    """Make a ticket ready to land. One without an id is known by its hash: it is kept, then rejected for that reason."""
+    """Make a ticket ready to land. One without an id is known by its hash, and rejected later."""
     raw = _raw(ticket)
     digest = hashlib.blake2b(raw, digest_size=16).digest()
     return LandedTicket(source.mapping.identify(ticket) or f"?{digest.hex()}", raw, digest, ticket)
@@ -71,7 +71,7 @@ def landed(source: Source, ticket: Ticket) -> LandedTicket:
 async def run(
     source: Source, store: Store, lane: Lane, *, lease: timedelta = LEASE, watch: Watch | None = None
 ) -> Tally:
-    """Run `sync` under a claimed lane and give the lane back, due when the schedule says. Raises what `sync` raises."""
+    """Run `sync` under a claimed lane and give it back, due when the schedule says. Raises what `sync` raises."""
     try:
         work = sync(source, store, lane, watch) if watch else sync(source, store, lane)
         tally = await hold(store.lanes, lane, lease, work)

@@ -70,7 +70,7 @@ class Worker:
             await run(source, self._store, lane, lease=self._lease)
         except (SourceError, LaneLost, StoreError) as error:
             _log.warning("run failed", source=source.name, reason=str(error), failures=lane.failures + 1)
-        except Exception:
+        except Exception:  # noqa: BLE001  # a mistake of ours in one source must not stop the others
             _log.exception("run failed by a mistake of the hub's", source=source.name)
         finally:
             self._free.release()

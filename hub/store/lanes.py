@@ -58,7 +58,7 @@ class Lanes:
             names = [record.name for record in records]
             await connection.exec_driver_sql("update source set active = false where name <> all($1)", (names,))
             await connection.exec_driver_sql(
-                "insert into lane (name, due_at) select name, now() from unnest($1::text[]) name on conflict do nothing",
+                "insert into lane (name, due_at) select lane, now() from unnest($1::text[]) lane on conflict do nothing",
                 ([source_lane(name) for name in names],),
             )
 
@@ -83,7 +83,8 @@ class Lanes:
         """Give the lane back after a run that went well. Raises LaneLost."""
         await self._settle(
             lane,
-            """leased_until = '-infinity', holder = null, due_at = $3, failures = 0, last_success_at = clock_timestamp(),
+            """leased_until = '-infinity', holder = null, due_at = $3, failures = 0,
+               last_success_at = clock_timestamp(),
                last_error = null, last_error_at = null, last_tally = $4::text::jsonb""",
             due_at,
             orjson.dumps(tally).decode(),

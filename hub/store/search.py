@@ -49,7 +49,7 @@ def terms(text: str) -> list[str]:
 
 
 def _runs(text: str) -> Iterator[tuple[str, bool]]:
-    """Each run of Han characters (True) and each word (False). Han needs no folding: that is nine tenths of the work."""
+    """Each run of Han characters (True), each word (False). Han needs no folding, and folding is most of the work."""
     for match in _RUN.finditer(text):
         if match[1]:
             yield match[1], True

@@ -67,7 +67,7 @@ class Tickets:
         rows = await connection.exec_driver_sql(
             "select external_id, hash from ticket where source = $1 and external_id = any($2)", (source, external_ids)
         )
-        return {row[0]: row[1] for row in rows}
+        return {row.external_id: row.hash for row in rows}
 
     async def pending(self, source: str, limit: int) -> list[LandedTicket]:
         """The oldest tickets of a source that are neither served nor rejected."""
@@ -133,8 +133,11 @@ class Tickets:
 
     @staticmethod
     async def _log(connection: AsyncConnection, source: str, changes: Sequence["_Written"]) -> None:
-        """Append to the change log. The lock makes commit order equal number order: without it a reader's position
-        passes a change that is not committed yet, and never sees it."""
+        """Append to the change log.
+
+        The lock makes commit order equal number order: without it a reader's position passes a change that is not
+        committed yet, and never sees it.
+        """
         if not changes:
             return
         await connection.exec_driver_sql("select pg_advisory_xact_lock($1)", (_CHANGE_LOG,))
@@ -187,9 +190,9 @@ class _Written:
 # What is written of an appeal: every column but those that the store itself keeps.
 _KEPT_BY_STORE = {"id", "source", "version", "first_served_at", "last_served_at", "search"}
 _COLUMNS = [column for column in tables.appeal.columns if column.name not in _KEPT_BY_STORE]
-_NAMES = [column.name for column in _COLUMNS]
+_NAMES = [str(column.name) for column in _COLUMNS]
 _TITLE, _CONTENT, _NUMBER, _ADDRESS = map(_NAMES.index, ("title", "content", "appeal_no", "location_address"))
-_JSON = {column.name for column in _COLUMNS if isinstance(column.type, JSONB)}
+_JSON = {str(column.name) for column in _COLUMNS if isinstance(column.type, JSONB)}
 
 
 def _row(appeal: Appeal) -> tuple[Any, ...]:
