@@ -3,6 +3,7 @@
 import os
 import uuid
 from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager
 from pathlib import Path
 
 import asyncpg
@@ -33,17 +34,28 @@ def server_url(request: pytest.FixtureRequest) -> str:
     return embedded.url
 
 
+@pytest.fixture(scope="session")
+async def template(server_url: str) -> AsyncIterator[str]:
+    """The name of a database that is migrated once; every test's own is a copy of it."""
+    async with _database(server_url) as url:
+        await (await Store.open(url)).close()
+        name = sa.make_url(url).database
+        assert name is not None
+        yield name
+
+
 @pytest.fixture
-async def database_url(server_url: str) -> AsyncIterator[str]:
-    """An empty database that is dropped afterwards."""
-    url = sa.make_url(server_url)
-    name = f"hub_test_{uuid.uuid4().hex[:12]}"
-    plain = url.set(drivername="postgresql").render_as_string(hide_password=False)
-    admin = await asyncpg.connect(plain)
-    await admin.execute(f'create database "{name}"')
-    yield url.set(database=name).render_as_string(hide_password=False)
-    await admin.execute(f'drop database "{name}" with (force)')
-    await admin.close()
+async def empty_database_url(server_url: str) -> AsyncIterator[str]:
+    """A database without any table, dropped afterwards."""
+    async with _database(server_url) as url:
+        yield url
+
+
+@pytest.fixture
+async def database_url(server_url: str, template: str) -> AsyncIterator[str]:
+    """A database that is migrated and empty, dropped afterwards."""
+    async with _database(server_url, template) as url:
+        yield url
 
 
 @pytest.fixture
@@ -51,6 +63,19 @@ async def store(database_url: str) -> AsyncIterator[Store]:
     opened = await Store.open(database_url)
     yield opened
     await opened.close()
+
+
+@asynccontextmanager
+async def _database(server_url: str, template: str = "template1") -> AsyncIterator[str]:
+    url = sa.make_url(server_url)
+    name = f"hub_test_{uuid.uuid4().hex[:12]}"
+    admin = await asyncpg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+    try:
+        await admin.execute(f'create database "{name}" template "{template}"')
+        yield url.set(database=name).render_as_string(hide_password=False)
+        await admin.execute(f'drop database "{name}" with (force)')
+    finally:
+        await admin.close()
 
 
 @pytest.fixture
