@@ -9,6 +9,9 @@ from typing import Any, TypeAlias
 Ticket: TypeAlias = dict[str, Any]
 """One record exactly as the source holds it, parsed from whatever carried it."""
 
+BROKEN = "@broken"
+"""The key under which a ticket that could not be read says why: it is kept, and rejected for that reason."""
+
 Cursor: TypeAlias = dict[str, Any]
 """How far a source has been pulled: JSON, opaque to all but its connector."""
 
