@@ -1,0 +1,228 @@
+"""The command `hub`: what can be asked, and which module answers.
+
+Every command returns its exit code: 0 fine, 1 failed, 2 misused or misconfigured. Modules are imported by the command
+that needs them, so that `hub --help` answers at once.
+"""
+
+from enum import StrEnum
+from pathlib import Path
+from typing import Annotated, Any
+
+import typer
+from typer.core import TyperGroup
+
+from hub.cli.asked import Asked
+
+
+class _Hub(TyperGroup):
+    """The group of all commands: global options may follow the command, and every error ends in a line."""
+
+    def parse_args(self, ctx: Any, args: list[str]) -> list[str]:
+        return super().parse_args(ctx, _globals_first(args))
+
+    def invoke(self, ctx: Any) -> Any:
+        try:
+            code = super().invoke(ctx)
+        except (typer.Exit, typer.Abort, typer.TyperException, BrokenPipeError):
+            raise
+        except Exception as error:  # noqa: BLE001  # the last place that can say what went wrong
+            from hub.cli.failures import told
+
+            code = told(error, ctx.obj)
+        raise typer.Exit(code or 0)
+
+
+app = typer.Typer(
+    cls=_Hub,
+    rich_markup_mode=None,
+    pretty_exceptions_enable=False,
+    add_completion=False,
+    context_settings={"help_option_names": ["-h", "--help"], "max_content_width": 100},
+    epilog="--config, --json and --verbose may stand before or after the command.",
+)
+
+_SOURCE = Annotated[str, typer.Argument(metavar="SOURCE", help="A source of connectors.yaml.", show_default=False)]
+_ONE_SOURCE = Annotated[
+    str | None, typer.Argument(metavar="[SOURCE]", help="Only this source; left out: all.", show_default=False)
+]
+_CONCURRENCY = Annotated[int, typer.Option(min=1, max=256, metavar="N", help="How many sources at once.")]
+_WAIT = Annotated[
+    int, typer.Option(min=0, metavar="SECONDS", help="How long to wait for a source that another process works on.")
+]
+
+
+@app.callback(invoke_without_command=True)
+def hub(
+    ctx: typer.Context,
+    config: Annotated[
+        Path, typer.Option(envvar="HUB_CONFIG", metavar="PATH", help="The file that describes the sources.")
+    ] = Path("connectors.yaml"),
+    as_json: Annotated[bool, typer.Option("--json", help="Answer in JSON, and log in JSON lines.")] = False,
+    verbose: Annotated[bool, typer.Option("--verbose", help="Say more on stderr; show tracebacks.")] = False,
+) -> None:
+    """One GraphQL API over a city's legacy appeal systems.
+
+    Results go to stdout, talk to stderr. Exit codes: 0 fine, 1 failed, 2 misused or misconfigured.
+    """
+    ctx.obj = Asked(config, as_json, verbose)
+    if ctx.invoked_subcommand is None:
+        typer.echo(ctx.get_help())
+
+
+@app.command(short_help="List the mistakes of connectors.yaml, or its sources.")
+def check(ctx: typer.Context) -> int:
+    """Read connectors.yaml and list its mistakes, or its sources. Opens no socket."""
+    from hub.cli.checking import check
+
+    return check(_asked(ctx))
+
+
+@app.command("try", short_help="Show how a few tickets read as appeals.")
+def try_source(
+    ctx: typer.Context,
+    source: _SOURCE,
+    limit: Annotated[int, typer.Option(min=1, metavar="N", help="How many tickets to pull.")] = 3,
+) -> int:
+    """Pull a few tickets of a source and show each beside the appeal it reads as.
+
+    Stores nothing and needs no database. Exits 1 if one of them is rejected.
+    """
+    from hub.cli.trying import try_source
+
+    return try_source(_asked(ctx), source, limit)
+
+
+@app.command(short_help="Pull what is new, and serve it.")
+def sync(
+    ctx: typer.Context,
+    sources: Annotated[
+        list[str] | None,
+        typer.Argument(metavar="[SOURCE]...", help="Only these; left out: every enabled source.", show_default=False),
+    ] = None,
+    concurrency: _CONCURRENCY = 8,
+    wait: _WAIT = 60,
+) -> int:
+    """Pull what is new, serve it, and show what became of the tickets.
+
+    Exits 1 if a source failed; rejected tickets are kept for `hub rejected`.
+    """
+    from hub.cli.running import sync
+
+    return sync(_asked(ctx), sources or [], concurrency, wait)
+
+
+@app.command(short_help="List the tickets that do not read as appeals.")
+def rejected(
+    ctx: typer.Context,
+    source: _ONE_SOURCE = None,
+    limit: Annotated[
+        int, typer.Option(min=1, max=10_000, metavar="N", help="How many tickets to show, newest first.")
+    ] = 20,
+) -> int:
+    """List the tickets that do not read as appeals, and why. With --json: also as they came."""
+    from hub.cli.standing import rejected
+
+    return rejected(_asked(ctx), source, limit)
+
+
+@app.command(short_help="Read rejected tickets again.")
+def replay(
+    ctx: typer.Context,
+    source: _ONE_SOURCE = None,
+    every: Annotated[bool, typer.Option("--all", help="Served tickets as well, after a mapping was changed.")] = False,
+    concurrency: _CONCURRENCY = 8,
+    wait: _WAIT = 60,
+) -> int:
+    """Read rejected tickets again, after their mapping was mended, and serve them. Pulls nothing."""
+    from hub.cli.running import replay
+
+    return replay(_asked(ctx), source, every, concurrency, wait)
+
+
+@app.command(short_help="Show how every source is doing.")
+def sources(ctx: typer.Context) -> int:
+    """Show how every source is doing: last run, lag, tickets, last error, next run."""
+    from hub.cli.standing import sources
+
+    return sources(_asked(ctx))
+
+
+@app.command(short_help="Serve GraphQL, and pull on schedule.")
+def serve(
+    ctx: typer.Context,
+    host: Annotated[
+        str, typer.Option(envvar="HUB_HOST", metavar="HOST", help="The address to listen on.")
+    ] = "127.0.0.1",
+    port: Annotated[
+        int,
+        typer.Option(
+            envvar="HUB_PORT", min=0, max=65535, metavar="PORT", help="The port to listen on; 0: any free one."
+        ),
+    ] = 8000,
+    api_only: Annotated[bool, typer.Option("--api-only", help="Serve, and leave pulling to `hub worker`.")] = False,
+    concurrency: _CONCURRENCY = 8,
+) -> int:
+    """Serve GraphQL and pull the sources on their schedules, until Ctrl-C or SIGTERM."""
+    from hub.cli.serving import serve
+
+    return serve(_asked(ctx), host, port, None if api_only else concurrency)
+
+
+@app.command(short_help="Pull on schedule.")
+def worker(ctx: typer.Context, concurrency: _CONCURRENCY = 8) -> int:
+    """Pull the sources on their schedules, until Ctrl-C or SIGTERM. Run as many as you like."""
+    from hub.cli.serving import worker
+
+    return worker(_asked(ctx), concurrency)
+
+
+class Schema(StrEnum):
+    """What can be described."""
+
+    GRAPHQL = "graphql"
+    CONNECTORS = "connectors"
+
+
+@app.command(short_help="Print the schema of GraphQL or of connectors.yaml.")
+def schema(of: Annotated[Schema, typer.Argument(metavar="graphql|connectors", show_default=False)]) -> int:
+    """Print the GraphQL schema, or the JSON Schema of connectors.yaml for editors."""
+    from hub.cli.checking import connectors_schema, graphql_schema
+
+    typer.echo(graphql_schema() if of is Schema.GRAPHQL else connectors_schema())
+    return 0
+
+
+@app.command()
+def version(ctx: typer.Context) -> int:
+    """Print the version."""
+    from hub import __version__
+
+    typer.echo(f'{{"version": "{__version__}"}}' if _asked(ctx).json else f"hub {__version__}")
+    return 0
+
+
+def main() -> None:
+    """Run the command with the arguments of this process, and exit."""
+    app(prog_name="hub")
+
+
+def _asked(ctx: typer.Context) -> Asked:
+    asked: Asked = ctx.obj
+    return asked
+
+
+def _globals_first(args: list[str]) -> list[str]:
+    """Move the global options before the command: people add `--json` where they stand."""
+    first: list[str] = []
+    rest: list[str] = []
+    words = iter(args)
+    for word in words:
+        if word == "--":
+            return [*first, *rest, word, *words]
+        if word in ("--json", "--verbose") or word.startswith("--config="):
+            first.append(word)
+        elif word == "--config":
+            first += [word, *(value for value in [next(words, None)] if value is not None)]
+        else:
+            rest.append(word)
+    return first + rest

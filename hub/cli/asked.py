@@ -1,0 +1,64 @@
+"""What was asked of the command besides its own arguments, and the sources it is asked about."""
+
+import difflib
+import os
+from collections.abc import AsyncIterator, Iterable, Mapping
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+import typer
+
+if TYPE_CHECKING:  # Loading these takes longer than `hub --help` may.
+    from hub.config import Config, Source
+    from hub.store.store import Store
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The global options: where the configuration is, and how to answer."""
+
+    config: Path = Path("connectors.yaml")
+    json: bool = False
+    verbose: bool = False
+
+    def configuration(self) -> "Config":
+        """Raises ConfigError."""
+        from hub.config import load
+
+        return load(self.config, os.environ)
+
+
+def choose(config: "Config", name: str) -> "Source":
+    """The source of that name; a name that is not in the file is a misuse that says what was probably meant."""
+    if source := config.sources.get(name):
+        return source
+    raise typer.BadParameter(f"there is no source '{name}' in {config.path}{_meant(name, config.sources)}")
+
+
+def choose_enabled(config: "Config", names: Iterable[str]) -> list["Source"]:
+    """Those of the sources that may be pulled; all of them where none is named."""
+    named = [choose(config, name) for name in dict.fromkeys(names)]
+    for source in named:
+        if not source.enabled:
+            raise typer.BadParameter(f"'{source.name}' is disabled in {config.path}: remove `enabled: false` there")
+    return named or [source for source in config.sources.values() if source.enabled]
+
+
+@asynccontextmanager
+async def opened(config: "Config", environ: Mapping[str, str] = os.environ) -> AsyncIterator["Store"]:
+    """The store, which knows the configured sources."""
+    from hub.store.opening import opened as opened_store
+
+    async with opened_store(environ) as store:
+        await store.lanes.declare([source.record for source in config.sources.values()])
+        yield store
+
+
+def _meant(name: str, known: Iterable[str]) -> str:
+    names = list(known)
+    if close := difflib.get_close_matches(name.lower(), names, n=1):
+        return f"; did you mean '{close[0]}'?"
+    few = ", ".join(names[:10])
+    return f" (known: {few}{', …' if len(names) > 10 else ''}; `hub check` lists all)"

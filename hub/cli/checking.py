@@ -1,0 +1,69 @@
+"""Answer `hub check` and `hub schema`: what stands in the configuration, and what may stand there."""
+
+import os
+
+import orjson
+from rich.table import Table
+
+from hub.cli.asked import Asked
+from hub.cli.failures import MISUSED
+from hub.cli.voice import answer, columns, counted, span, visible
+from hub.config import Config, Schedule, Source, json_schema, load
+from hub.errors import ConfigError, Mistake
+
+
+def check(asked: Asked) -> int:
+    """Print one line a mistake, or the sources. Opens no socket."""
+    try:
+        config = load(asked.config, os.environ)
+    except ConfigError as error:
+        answer(asked, {"mistakes": error.mistakes}, *map(_line, error.mistakes))
+        return MISUSED
+    sources = list(config.sources.values())
+    answer(asked, {"sources": [_facts(source) for source in sources]}, _table(sources), _verdict(config))
+    return 0
+
+
+def connectors_schema() -> str:
+    """The JSON Schema of connectors.yaml, which gives an editor completion and checks."""
+    return orjson.dumps(json_schema(), option=orjson.OPT_INDENT_2).decode()
+
+
+def graphql_schema() -> str:
+    """The GraphQL schema, in its own language."""
+    from hub.app import schema_sdl
+
+    return schema_sdl()
+
+
+def _line(mistake: Mistake) -> str:
+    return str(visible(mistake))
+
+
+def _table(sources: list[Source]) -> Table:
+    heads = ("source", "class", "connector", "schedule", "title")
+    return columns(heads, ([*_facts(source).values()][:5] for source in sources))
+
+
+def _facts(source: Source) -> dict[str, object]:
+    record = source.record
+    return {
+        "source": source.name,
+        "class": record.source_class,
+        "connector": record.connector,
+        "schedule": _schedule(source.schedule) if source.enabled else "disabled",
+        "title": record.title,
+        "department": record.department,
+        "integration": record.integration,
+        "enabled": source.enabled,
+    }
+
+
+def _schedule(schedule: Schedule) -> str:
+    return f"every {span(schedule.every)}" if schedule.every else f"cron {schedule.cron}"
+
+
+def _verdict(config: Config) -> str:
+    """Say that all is well, and what to run next."""
+    first = next(iter(config.sources), "SOURCE")
+    return f"{config.path} is in order: {counted(len(config.sources), 'source')}; run `hub try {first}` or `hub sync`"

@@ -1,0 +1,154 @@
+"""Answer `hub serve` and `hub worker`: run until a signal comes, then stop everything in good order."""
+
+import asyncio
+import errno
+import logging
+import os
+import socket
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import structlog
+import uvicorn
+
+from hub.cli import logs
+from hub.cli.asked import Asked, opened
+from hub.cli.stopping import Stopped, until_stopped
+from hub.cli.voice import answer, counted
+from hub.config import Config
+from hub.errors import HubError
+from hub.model import AppealFilter
+from hub.store.store import Store
+from hub.worker import Worker
+
+_PATIENCE = 3  # seconds that open requests and subscriptions get to end by themselves
+_LONGEST_MESSAGE = 2**20  # bytes of one WebSocket message, before anything is parsed
+
+_log = structlog.get_logger()
+
+
+def serve(asked: Asked, host: str, port: int, concurrency: int | None) -> int:
+    """Serve the API, and work on the sources unless `concurrency` is None. Raises HubError when the port is taken."""
+    config = asked.configuration()
+    logs.configure(asked, logging.INFO, config.secrets)
+    # Listening comes first: a port that is taken is told before a database is started.
+    with _listening(host, port) as listener:
+        return _until_signal(_serve(asked, config, listener, concurrency))
+
+
+def worker(asked: Asked, concurrency: int) -> int:
+    """Work on the sources."""
+    config = asked.configuration()
+    logs.configure(asked, logging.INFO, config.secrets)
+    return _until_signal(_work(asked, config, concurrency))
+
+
+def _until_signal(work: Any) -> int:
+    try:
+        until_stopped(work)
+    except Stopped:
+        _log.info("stopped")
+    return 0
+
+
+async def _serve(asked: Asked, config: Config, listener: socket.socket, concurrency: int | None) -> None:
+    from hub.app import create_app
+
+    async with opened(config) as store:
+        count = await store.reads.count(AppealFilter())
+
+        def announce() -> None:
+            url = f"{_origin(listener)}/graphql"
+            facts = {"serving": url, "sources": len(config.sources), "appeals": count}
+            held = f"{counted(len(config.sources), 'source')}, {counted(count, 'appeal')}"
+            answer(asked, facts, f"serving {url}   ({held})")
+
+        async with asyncio.TaskGroup() as group:
+            group.create_task(_api(create_app(store), listener, announce))
+            if concurrency is not None:
+                group.create_task(_worker(store, config, concurrency).run_forever())
+
+
+async def _work(asked: Asked, config: Config, concurrency: int) -> None:
+    async with opened(config) as store:
+        enabled = sum(source.enabled for source in config.sources.values())
+        answer(asked, {"working": enabled}, f"working on {counted(enabled, 'source')}")
+        await _worker(store, config, concurrency).run_forever()
+
+
+def _worker(store: Store, config: Config, concurrency: int) -> Worker:
+    return Worker(store, config.sources.values(), concurrency=concurrency)
+
+
+async def _api(app: Any, listener: socket.socket, announce: Callable[[], None]) -> None:
+    """Serve until cancelled; then close every connection, within seconds."""
+    server = _Server(app, announce)
+    serving = asyncio.create_task(server.until_told(listener))
+    try:
+        await asyncio.shield(serving)
+    except asyncio.CancelledError:
+        server.should_exit = True
+        await serving
+        raise
+
+
+class _Server(uvicorn.Server):
+    """uvicorn without its hands on signals: stopping is ours, for the worker and the database stop as well."""
+
+    def __init__(self, app: Any, announce: Callable[[], None]) -> None:
+        super().__init__(
+            uvicorn.Config(
+                app,
+                log_config=None,
+                access_log=False,
+                server_header=False,
+                lifespan="on",
+                ws_max_size=_LONGEST_MESSAGE,
+                timeout_graceful_shutdown=_PATIENCE,
+            )
+        )
+        self._announce = announce
+
+    @contextmanager
+    def capture_signals(self) -> Iterator[None]:
+        yield
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        self._announce()
+
+    async def until_told(self, listener: socket.socket) -> None:
+        try:
+            await self.serve([listener])
+        except SystemExit as error:  # So uvicorn says that the app did not start; the log has the reason.
+            raise HubError("the API did not start") from error
+
+
+@contextmanager
+def _listening(host: str, port: int) -> Iterator[socket.socket]:
+    """A socket that listens. Raises HubError that says in a line why it cannot."""
+    try:
+        family, *_, address = socket.getaddrinfo(host, port, type=socket.SOCK_STREAM, flags=socket.AI_PASSIVE)[0]
+        listener = socket.create_server(address[:2], family=family, backlog=2048)
+    except OSError as error:
+        raise _cannot_listen(host, port, error) from error
+    with listener:
+        listener.setblocking(False)
+        yield listener
+
+
+def _cannot_listen(host: str, port: int, error: OSError) -> HubError:
+    if error.errno == errno.EADDRINUSE:
+        hint = f"stop what uses it, or run `hub serve --port {port + 1 if port < 65535 else 0}`"
+        return HubError(f"port {port} on {host} is taken", hint=hint)
+    if isinstance(error, socket.gaierror) or error.errno == errno.EADDRNOTAVAIL:
+        return HubError(f"{host} is no address of this machine", hint="run `hub serve --host 127.0.0.1`")
+    reason = os.strerror(error.errno) if error.errno else str(error)
+    return HubError(f"cannot listen on port {port} of {host}: {reason}", hint="run `hub serve --port 8000`")
+
+
+def _origin(listener: socket.socket) -> str:
+    host, port = listener.getsockname()[:2]
+    name = {"0.0.0.0": "127.0.0.1", "::": "localhost"}.get(host, host)  # noqa: S104  # a name to show, not to bind
+    return f"http://[{name}]:{port}" if ":" in name else f"http://{name}:{port}"

@@ -1,0 +1,140 @@
+"""Answer `hub sources` and `hub rejected`: how things stand in the store."""
+
+import logging
+from collections.abc import Sequence
+from datetime import UTC, datetime, timedelta
+from typing import Any
+
+import orjson
+
+from hub.cli import logs
+from hub.cli.asked import Asked, choose, opened
+from hub.cli.stopping import until_stopped
+from hub.cli.voice import about, ago, answer, columns, counted
+from hub.config import Config
+from hub.model import RejectedTicket, SourceHealth
+from hub.store.reads import RejectedPage
+
+
+def sources(asked: Asked) -> int:
+    """Show the health of every configured source."""
+    config = asked.configuration()
+    logs.configure(asked, logging.WARNING, config.secrets)
+    found = until_stopped(_health(config))
+    now = datetime.now(UTC)
+    heads = ("source", "last run", "lag", "landed", "served", "rejected", "pending", "next run", "last error")
+    rows = [_row(health, config.sources[health.record.name].enabled, now) for health in found]
+    failing = [health.record.name for health in found if health.last_error]
+    rejected = sum(health.rejected for health in found)
+    answer(
+        asked,
+        {"sources": [_health_facts(health, now) for health in found]},
+        columns(heads, rows),
+        *([f"{counted(len(failing), 'source')} failing: run `hub try {failing[0]}`"] if failing else []),
+        *([f"{rejected} rejected: run `hub rejected`"] if rejected else []),
+    )
+    return 0
+
+
+def rejected(asked: Asked, name: str | None, limit: int) -> int:
+    """Show the newest rejected tickets, of one source or of all."""
+    config = asked.configuration()
+    source = choose(config, name).name if name else None
+    logs.configure(asked, logging.WARNING, config.secrets)
+    page = until_stopped(_rejected(config, source, limit))
+    heads = ("source", "id", "field", "reason", "since")
+    answer(
+        asked,
+        {"rejected": [_ticket_facts(ticket) for ticket in page.tickets], "more": page.more},
+        *([columns(heads, map(_ticket_row, page.tickets))] if page.tickets else []),
+        _verdict(config, source, page),
+    )
+    return 0
+
+
+async def _health(config: Config) -> list[SourceHealth]:
+    async with opened(config) as store:
+        found = {health.record.name: health for health in await store.reads.source_health()}
+    return [found[name] for name in config.sources]
+
+
+async def _rejected(config: Config, source: str | None, limit: int) -> RejectedPage:
+    async with opened(config) as store:
+        return await store.reads.rejected_tickets(source, size=limit)
+
+
+def _row(health: SourceHealth, enabled: bool, now: datetime) -> Sequence[object]:
+    return (
+        health.record.name,
+        "running" if health.running else ago(health.last_run_at, now),
+        about(lag) if (lag := _lag(health, now)) is not None else "",
+        health.landed,
+        health.served,
+        health.rejected,
+        health.pending,
+        _next_run(health, enabled, now),
+        f"{ago(health.last_error_at, now)}: {health.last_error}" if health.last_error else "",
+    )
+
+
+def _lag(health: SourceHealth, now: datetime) -> timedelta | None:
+    """How old our knowledge of the source is: the time since it was last pulled to its end."""
+    return now - health.last_success_at if health.last_success_at else None
+
+
+def _next_run(health: SourceHealth, enabled: bool, now: datetime) -> str:
+    if not enabled:
+        return "disabled"
+    if health.paused:
+        return "paused"
+    if health.next_run_at is None or health.next_run_at <= now:
+        return "now"
+    return f"in {about(health.next_run_at - now)}"
+
+
+def _health_facts(health: SourceHealth, now: datetime) -> dict[str, Any]:
+    lag = _lag(health, now)
+    return {
+        "source": health.record.name,
+        "title": health.record.title,
+        "running": health.running,
+        "paused": health.paused,
+        "last_run_at": health.last_run_at,
+        "last_success_at": health.last_success_at,
+        "lag_seconds": round(lag.total_seconds()) if lag is not None else None,
+        "landed": health.landed,
+        "served": health.served,
+        "rejected": health.rejected,
+        "pending": health.pending,
+        "failures": health.failures,
+        "last_error": health.last_error,
+        "last_error_at": health.last_error_at,
+        "next_run_at": health.next_run_at,
+        "newest_at": health.newest_at,
+    }
+
+
+def _ticket_row(ticket: RejectedTicket) -> Sequence[object]:
+    since = ticket.rejected_at.astimezone().strftime("%Y-%m-%d %H:%M")
+    return (ticket.source, ticket.external_id, ticket.field, ticket.reason, since)
+
+
+def _ticket_facts(ticket: RejectedTicket) -> dict[str, Any]:
+    return {
+        "source": ticket.source,
+        "id": ticket.external_id,
+        "field": ticket.field,
+        "reason": ticket.reason,
+        "since": ticket.rejected_at,
+        "landed_at": ticket.landed_at,
+        "raw": orjson.loads(ticket.raw),
+    }
+
+
+def _verdict(config: Config, source: str | None, page: RejectedPage) -> str:
+    of = f" of {source}" if source else ""
+    if not page.tickets:
+        return f"no rejected tickets{of}"
+    replay = f"run `hub replay{f' {source}' if source else ''}`"
+    more = f"the newest {len(page.tickets)}, there are more (--limit); " if page.more else ""
+    return f"{more}mend the map in {config.path}, then {replay}"

@@ -1,0 +1,147 @@
+"""Answer `hub try`: pull a few tickets of a source and show how each reads, storing nothing."""
+
+import logging
+from collections.abc import AsyncGenerator, Iterator
+from contextlib import aclosing
+from dataclasses import dataclass, fields
+from datetime import datetime
+from itertools import zip_longest
+from typing import Any, cast
+
+from rich.table import Table
+from rich.text import Text
+
+from hub.cli import logs
+from hub.cli.asked import Asked, choose
+from hub.cli.failures import FAILED
+from hub.cli.stopping import until_stopped
+from hub.cli.voice import answer, columns, counted, talk, visible
+from hub.config import Source
+from hub.errors import TicketRejected
+from hub.model import Appeal, Page, Ticket
+from hub.normalize import normalize
+
+_LONGEST_SHOWN = 300  # characters of one value; --json shows all
+_GAP = Text("   ")
+
+
+@dataclass(frozen=True, slots=True)
+class _Trial:
+    """A ticket, and what it reads as: an appeal, or the reason why not."""
+
+    ticket: Ticket
+    appeal: Appeal | None = None
+    rejected: TicketRejected | None = None
+
+
+def try_source(asked: Asked, name: str, limit: int) -> int:
+    """Show `limit` tickets of a source beside their appeals. Raises SourceError; touches no database."""
+    config = asked.configuration()
+    source = choose(config, name)
+    logs.configure(asked, logging.WARNING, config.secrets)
+    with talk.status(f"pulling from {name} …"):
+        tickets = until_stopped(_pulled(source, limit))
+    trials = [_tried(source, ticket) for ticket in tickets]
+    shown = [part for number, trial in enumerate(trials, 1) for part in _shown(number, trial)]
+    answer(asked, {"source": name, "tickets": [_facts(trial) for trial in trials]}, *shown, _verdict(name, trials))
+    return FAILED if any(trial.rejected for trial in trials) else 0
+
+
+async def _pulled(source: Source, limit: int) -> list[Ticket]:
+    tickets: list[Ticket] = []
+    # A connector writes `pull` as a generator: closing it closes its connections now, not at some later time.
+    pulling = cast("AsyncGenerator[Page]", source.connector.pull(None))
+    async with aclosing(pulling) as pages:
+        async for page in pages:
+            tickets += page.tickets
+            if len(tickets) >= limit:
+                break
+    return tickets[:limit]
+
+
+def _tried(source: Source, ticket: Ticket) -> _Trial:
+    try:
+        return _Trial(ticket, appeal=normalize(ticket, source.mapping))
+    except TicketRejected as reason:
+        return _Trial(ticket, rejected=reason)
+
+
+def _facts(trial: _Trial) -> dict[str, Any]:
+    reason = trial.rejected
+    return {
+        "ticket": trial.ticket,
+        "appeal": dict(_read(trial.appeal)) if trial.appeal else None,
+        "rejected": {"reason": reason.message, "field": reason.field, "hint": reason.hint} if reason else None,
+    }
+
+
+def _shown(number: int, trial: _Trial) -> Iterator[Text | Table]:
+    """A heading, and the ticket's fields at the left of the appeal's."""
+    if trial.appeal is None:
+        yield _heading(number, f"rejected: {trial.rejected}", "red")
+        yield columns(("ticket", ""), _flat(trial.ticket))
+    else:
+        yield _heading(number, f"appeal {visible(trial.appeal.external_id)}", "green")
+        yield _side_by_side(list(_flat(trial.ticket)), list(_read(trial.appeal)))
+    yield Text()
+
+
+def _heading(number: int, outcome: str, colour: str) -> Text:
+    return Text.assemble((f"ticket {number}", "bold"), " → ", (str(visible(outcome)), colour))
+
+
+def _side_by_side(ticket: list[tuple[str, Any]], appeal: list[tuple[str, Any]]) -> Table:
+    rows = zip_longest(ticket, appeal, fillvalue=("", ""))
+    return columns(
+        ("ticket", "", "", "appeal", ""),
+        (
+            [left, _shortened(value), "" if not field else "→", field, _shortened(read)]
+            for (left, value), (field, read) in rows
+        ),
+    )
+
+
+def _flat(ticket: Any, path: str = "") -> Iterator[tuple[str, Any]]:
+    """A ticket's values by their paths, as a mapping names them."""
+    if isinstance(ticket, dict) and ticket:
+        for key, value in ticket.items():
+            yield from _flat(value, f"{path}.{key}" if path else str(key))
+    elif isinstance(ticket, list) and any(isinstance(value, dict | list) for value in ticket):
+        for index, value in enumerate(ticket):
+            yield from _flat(value, f"{path}[{index}]")
+    else:
+        yield path, ticket
+
+
+def _read(appeal: Appeal) -> Iterator[tuple[str, Any]]:
+    """What an appeal says, by the names of connectors.yaml; fields that say nothing are left out."""
+    for each in fields(appeal):
+        value = getattr(appeal, each.name)
+        if each.name == "source" or value in (None, [], {}):
+            continue
+        if each.name == "attributes":
+            yield from ((f"attributes.{name}", inner) for name, inner in value.items())
+        else:
+            yield _yaml_name(each.name), value
+
+
+def _yaml_name(attribute: str) -> str:
+    whole, _, part = attribute.partition("_")
+    return f"{whole}.{part}" if whole in ("reporter", "location") else attribute
+
+
+def _shortened(value: Any) -> str:
+    text = value.isoformat() if isinstance(value, datetime) else "" if value is None else str(value)
+    return text if len(text) <= _LONGEST_SHOWN else f"{text[:_LONGEST_SHOWN]}… ({len(text)} characters)"
+
+
+def _verdict(name: str, trials: list[_Trial]) -> str:
+    """Say how many read as appeals, and what to run next."""
+    if not trials:
+        return f"{name} gave no tickets"
+    wrong = sum(trial.rejected is not None for trial in trials)
+    if not wrong:
+        return f"{counted(len(trials), 'ticket')} read as appeals; nothing was stored: run `hub sync {name}`"
+    return (
+        f"{wrong} of {counted(len(trials), 'ticket')} rejected: mend sources.{name}.map and run `hub try {name}` again"
+    )
