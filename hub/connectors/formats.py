@@ -32,6 +32,10 @@ _EXACT_DIGITS = 18
 _ROUNDED_FROM = float(2**63)
 
 
+class NotReadable(SourceRefused):
+    """What came is not in the format asked for, or is broken: another format might help."""
+
+
 def _euro(error: UnicodeError) -> tuple[str, int]:
     # Windows' code page 936 has the euro sign at 0x80, where GB 18030 has nothing.
     if isinstance(error, UnicodeDecodeError) and error.object[error.start] == 0x80:
@@ -39,7 +43,14 @@ def _euro(error: UnicodeError) -> tuple[str, int]:
     raise error
 
 
-codecs.register_error("euro_at_0x80", _euro)
+def _euro_or_escape(error: UnicodeError) -> tuple[str, int]:
+    if isinstance(error, UnicodeDecodeError) and error.object[error.start] > 0x80:
+        return chr(0xDC00 + error.object[error.start]), error.start + 1
+    return _euro(error)
+
+
+codecs.register_error("hub.euro", _euro)
+codecs.register_error("hub.euro_or_escape", _euro_or_escape)
 
 
 def encoding_named(name: str) -> str:
@@ -51,9 +62,14 @@ def encoding_named(name: str) -> str:
     return "gb18030" if codec in _CHINESE else codec
 
 
-def errors_for(encoding: str) -> str:
-    """Name the error handler that goes with an encoding: strict, but for the euro sign in the GB family."""
-    return "euro_at_0x80" if encoding == "gb18030" else "strict"
+def strict_for(encoding: str) -> str:
+    """Name the strict error handler of an encoding: in the GB family it knows the euro sign."""
+    return "hub.euro" if encoding == "gb18030" else "strict"
+
+
+def escaping(encoding: str) -> str:
+    """Name the error handler that keeps undecodable bytes as lone surrogates, for the encodings that can."""
+    return {"gb18030": "hub.euro_or_escape", "utf-8": "surrogateescape"}.get(encoding, "strict")
 
 
 def bom_encoding(data: bytes) -> str | None:
@@ -70,10 +86,10 @@ def decode(data: bytes, encodings: Iterable[str]) -> str:
     for encoding in [bom] if (bom := bom_encoding(data)) else encodings:
         try:
             codec = encoding_named(encoding)
-            return data.decode(codec, errors_for(codec))
+            return data.decode(codec, strict_for(codec))
         except (LookupError, UnicodeError):
             tried.append(encoding)
-    raise SourceRefused(
+    raise NotReadable(
         f"not text in {' or '.join(dict.fromkeys(tried))}",
         hint="set `encoding`, for example `encoding: gb18030`",
     )
@@ -124,12 +140,12 @@ def _parse_json_again(document: bytes | str, error: orjson.JSONDecodeError) -> A
 
 def _not_json(document: bytes | str, error: orjson.JSONDecodeError) -> SourceRefused | SourceUnavailable:
     if "not valid UTF-8" in error.msg:
-        return SourceRefused("not text in utf-8", hint="set `encoding`, for example `encoding: gb18030`")
+        return NotReadable("not text in utf-8", hint="set `encoding`, for example `encoding: gb18030`")
     if error.msg.startswith("unexpected end of data"):
         return SourceUnavailable(f"the JSON breaks off after {error.pos} characters")
     text = document if isinstance(document, str) else document.decode("utf-8", "replace")
     around = excerpt(text[max(0, error.pos - 30) : error.pos + 30])
-    return SourceRefused(
+    return NotReadable(
         f"not JSON: {error.msg} at line {error.lineno} column {error.colno} (character {error.pos}), near {around!r}"
     )
 
@@ -153,7 +169,7 @@ def _parse_exactly(document: bytes | str) -> Any:
     try:
         return json.loads(document, parse_int=lambda digits: int(digits) if len(digits) <= _EXACT_DIGITS else digits)
     except RecursionError:
-        raise SourceRefused("the JSON is nested too deep") from None
+        raise NotReadable("the JSON is nested too deep") from None
 
 
 def parse_xml(data: bytes, *, charset: str | None = None, encoding: str | None = None) -> dict[str, Any]:
@@ -166,13 +182,13 @@ def parse_xml(data: bytes, *, charset: str | None = None, encoding: str | None =
     text = decode(data, [encoding] if encoding else _xml_encodings(data, charset))
     text = _XML_DECLARATION.sub("", text.removeprefix("\ufeff"), count=1)
     if _DOCTYPE.match(text):
-        raise SourceRefused("the XML has a document type declaration, which could define entities; it was not read")
+        raise NotReadable("the XML has a document type declaration, which could define entities; it was not read")
     try:
         root = etree.fromstring(text.encode(), _parser())
     except etree.XMLSyntaxError as error:
         raise _not_xml(text, error) from None
     except UnicodeError:
-        raise SourceRefused("the XML holds characters that XML does not allow") from None
+        raise NotReadable("the XML holds characters that XML does not allow") from None
     return {_name(root): _content(root)}
 
 
@@ -197,7 +213,7 @@ def _parser() -> etree.XMLParser:
 def _not_xml(text: str, error: etree.XMLSyntaxError) -> SourceRefused | SourceUnavailable:
     if error.code in _CUT_SHORT:
         return SourceUnavailable(f"the XML breaks off: {error.msg}")
-    return SourceRefused(f"not XML: {error.msg}, in {excerpt(text)!r}")
+    return NotReadable(f"not XML: {error.msg}, in {excerpt(text)!r}")
 
 
 def _name(element: etree._Element) -> str:

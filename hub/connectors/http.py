@@ -23,7 +23,7 @@ from yarl import URL
 
 from hub.connectors.auth import Credentials, Request
 from hub.connectors.base import Limits, Options, Retry
-from hub.connectors.formats import looks_like_xml, parse_json, parse_xml
+from hub.connectors.formats import NotReadable, looks_like_xml, parse_json, parse_xml
 from hub.connectors.masking import excerpt, hide
 from hub.connectors.urls import bare
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
@@ -304,6 +304,8 @@ class Session:
             raise LoginExpired(said, hint="check `auth`")
         if status >= 500 or status in _WORTH_ANOTHER_TRY:
             raise SourceBusy(said, retry_after(answer.retry_after))
+        if status in {406, 415}:
+            raise NotReadable(said)
         raise NotThere(said) if status in {404, 410} else SourceRefused(said)
 
 
@@ -315,11 +317,11 @@ def parse(answer: Answer, *, answer_format: AnswerFormat = "auto", encoding: str
     if answer.status == 204:
         return None
     if not answer.body.strip():
-        raise SourceRefused("answered 200 with an empty body", hint="an empty list would be []")
+        raise NotReadable("answered 200 with an empty body", hint="an empty list would be []")
     markup = looks_like_xml(answer.body)
     if markup and (answer_format == "json" or _HTML.match(answer.body) or "html" in answer.content_type):
         wanted = "XML" if answer_format == "xml" else "JSON"
-        raise SourceRefused(f"answered not {wanted} but {answer.content_type}: {excerpt(_text(answer))!r}")
+        raise NotReadable(f"answered not {wanted} but {answer.content_type}: {excerpt(_text(answer))!r}")
     read = parse_xml if markup or answer_format == "xml" else parse_json
     return read(answer.body, charset=answer.charset, encoding=encoding)
 

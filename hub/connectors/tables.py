@@ -1,0 +1,312 @@
+"""Read the rows of a file: CSV, JSON lines, JSON, XML or a spreadsheet. Lazy, so that a page at a time is built."""
+
+import codecs
+import csv
+import io
+import re
+import zipfile
+from collections import deque
+from collections.abc import Iterable, Iterator, Sequence
+from datetime import date, datetime, time, timedelta
+from typing import Any, Literal, TypeAlias
+
+from pydantic import Field, field_validator, model_validator
+from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, load_workbook
+
+from hub.connectors.base import Options
+from hub.connectors.formats import (
+    NotReadable,
+    bom_encoding,
+    decode,
+    encoding_named,
+    escaping,
+    parse_json,
+    parse_xml,
+    strict_for,
+)
+from hub.connectors.paths import reader
+from hub.errors import SourceError
+from hub.model import BROKEN, Ticket
+
+FileFormat: TypeAlias = Literal["csv", "jsonl", "json", "xml", "excel"]
+
+FORMATS: dict[str, FileFormat] = {
+    ".csv": "csv",
+    ".tsv": "csv",
+    ".txt": "csv",
+    ".jsonl": "jsonl",
+    ".ndjson": "jsonl",
+    ".json": "json",
+    ".xml": "xml",
+    ".xlsx": "excel",
+    ".xlsm": "excel",
+    ".xls": "excel",
+}
+"""What a file is by the end of its name."""
+
+_LONGEST_FIELD = 2**20
+_LONGEST_QUOTE = 2**16
+_MOST_CELLS = 10_000_000
+_CHUNK = 2**20
+_CELL = re.compile(rb' r="([A-Z]{1,3})([0-9]{1,7})"')
+_UNDECODED = re.compile("[\udc80-\udcff]")
+
+csv.field_size_limit(_LONGEST_FIELD)
+
+
+class CsvOptions(Options):
+    encoding: str = "auto"
+    """`auto`: by the byte order mark, else UTF-8 where it fits, else gb18030; gb2312 and gbk are read as gb18030."""
+    delimiter: str = Field(",", min_length=1, max_length=3)
+    """What stands between cells; `tab` for a tabulator."""
+    header: int = Field(1, ge=0)
+    """The line that holds the column names, counted from 1; 0 where there is none, then write `columns`."""
+    columns: Sequence[str] = ()
+    """The names of the columns, instead of those in the file."""
+    bad_lines: Literal["reject", "fail"] = "reject"
+    """A broken line becomes a rejected ticket that holds its text, or stops the whole file."""
+
+    @field_validator("delimiter")
+    @classmethod
+    def _one_character(cls, value: str) -> str:
+        if value == "tab":
+            return "\t"
+        if len(value) != 1 or value in '"\r\n':
+            raise ValueError("the delimiter is one character, or `tab`")
+        return value
+
+    @field_validator("encoding")
+    @classmethod
+    def _known(cls, value: str) -> str:
+        return value if value == "auto" else known_encoding(value)
+
+    @model_validator(mode="after")
+    def _named(self) -> "CsvOptions":
+        if self.header == 0 and not self.columns:
+            raise ValueError("`header: 0` needs `columns`, or the cells would have no names")
+        return self
+
+
+class ExcelOptions(Options):
+    sheet: str | None = None
+    """The name of the sheet; left out, the first."""
+    header: int = Field(1, ge=1)
+    """The row that holds the column names, counted from 1."""
+
+
+def known_encoding(name: str) -> str:
+    """Check an encoding in the configuration."""
+    try:
+        encoding_named(name)
+    except LookupError:
+        raise ValueError(f"no encoding is called {name!r}; try utf-8 or gb18030") from None
+    return name
+
+
+def csv_rows(data: bytes, options: CsvOptions) -> Iterator[Ticket]:
+    """Read CSV record by record; a broken line comes as a ticket that says why, or raises NotReadable."""
+    tape = _Tape(_lines(data, options.encoding))
+    names = list(options.columns)
+    while (record := _record(tape, options.delimiter)) is not None:
+        if tape.line < options.header or record == []:
+            continue
+        if tape.start <= options.header and isinstance(record, list):
+            names = names or column_names(record)
+            continue
+        fault = record if isinstance(record, str) else _misfit(record, len(names), tape.taken)
+        if fault is None:
+            yield dict(zip(names, record, strict=False))
+        elif options.bad_lines == "fail":
+            raise NotReadable(f"line {tape.start}: {fault}")
+        else:
+            tape.give_back()
+            yield broken(f"line {tape.start}: {fault}", tape.taken[0])
+
+
+def _record(tape: "_Tape", delimiter: str) -> list[str] | str | None:
+    """Read the cells of the next record, or say what is wrong with it; None at the end."""
+    tape.begin()
+    try:
+        return next(csv.reader(tape, delimiter=delimiter, strict=True), None)
+    except csv.Error as error:
+        return str(error)
+
+
+def _misfit(cells: list[str], columns: int, lines: list[str]) -> str | None:
+    if any(_UNDECODED.search(line) for line in lines):
+        return "holds bytes that are not text in this encoding"
+    # A delimiter too many at the end of every line is a habit of exports, and says nothing.
+    if len(cells) < columns or any(cells[columns:]):
+        return f"has {len(cells)} cells, and the header {columns}"
+    return None
+
+
+class _Tape:
+    """The lines of a file, with the ones of the record under way at hand, to quote or to read again."""
+
+    def __init__(self, lines: Iterable[str]) -> None:
+        self._lines = iter(lines)
+        self._returned: deque[str] = deque()
+        self.taken: list[str] = []
+        self.line = 0
+
+    def __iter__(self) -> "_Tape":
+        return self
+
+    def __next__(self) -> str:
+        line = self._returned.popleft() if self._returned else next(self._lines)
+        self.taken.append(line)
+        self.line += 1
+        return line
+
+    @property
+    def start(self) -> int:
+        """The line that the record under way begins on."""
+        return self.line - len(self.taken) + 1
+
+    def begin(self) -> None:
+        self.taken = []
+
+    def give_back(self) -> None:
+        """Keep the first line only: a quote that is never closed must not swallow the good lines after it."""
+        self._returned.extendleft(reversed(self.taken[1:]))
+        self.line -= len(self.taken) - 1
+        self.taken = self.taken[:1]
+
+
+def _lines(data: bytes, encoding: str) -> Iterator[str]:
+    codec = bom_encoding(data) or (_likely(data) if encoding == "auto" else encoding_named(encoding))
+    text = io.TextIOWrapper(io.BytesIO(data), codec, escaping(codec), newline="")
+    try:
+        yield from text
+    except UnicodeError:
+        raise NotReadable(f"is not text in {codec}") from None
+
+
+def _likely(data: bytes) -> str:
+    """Choose UTF-8 where all of the file is, else GB 18030; what is neither has to be told by the administrator."""
+    for encoding in ("utf-8", "gb18030"):
+        if _fits(data, encoding):
+            return encoding
+    raise NotReadable("is neither UTF-8 nor GB 18030", hint="set csv.encoding")
+
+
+def _fits(data: bytes, encoding: str) -> bool:
+    decoder = codecs.getincrementaldecoder(encoding)(strict_for(encoding))
+    try:
+        for start in range(0, len(data), _CHUNK):
+            decoder.decode(data[start : start + _CHUNK])
+        decoder.decode(b"", final=True)
+    except UnicodeError:
+        return False
+    return True
+
+
+def column_names(cells: Iterable[Any]) -> list[str]:
+    """Name the columns: blanks trimmed, nameless ones by their place, a second one of a name as `name_2`."""
+    names: list[str] = []
+    for place, cell in enumerate(cells, 1):
+        name = str(cell).strip("\ufeff \t\r\n\u3000") or f"column_{place}"
+        same = sum(known == name or known.rpartition("_")[0] == name for known in names)
+        names.append(f"{name}_{same + 1}" if name in names else name)
+    return names
+
+
+def broken(reason: str, text: str) -> Ticket:
+    """Make a ticket of what could not be read as one, so that it is kept, and rejected for this reason."""
+    shown = text[:_LONGEST_QUOTE].encode("utf-8", "surrogateescape").decode("utf-8", "backslashreplace")
+    return {BROKEN: reason, "text": shown.rstrip("\r\n")}
+
+
+def jsonl_rows(data: bytes, encoding: str | None) -> Iterator[Ticket]:
+    """Read one JSON object a line; a line that is none comes as a ticket that says why."""
+    if encoding is not None or bom_encoding(data):
+        data = decode(data, [encoding or "utf-8"]).encode()
+    for number, line in enumerate(data.split(b"\n"), 1):
+        if line.strip():
+            yield _json_ticket(number, line)
+
+
+def _json_ticket(number: int, line: bytes) -> Ticket:
+    try:
+        ticket = parse_json(line)
+    except SourceError as error:
+        return broken(f"line {number}: {error.message}", line.decode("utf-8", "surrogateescape"))
+    return ticket if isinstance(ticket, dict) else {"value": ticket}
+
+
+def document_rows(data: bytes, form: Literal["json", "xml"], records: str, encoding: str | None) -> Iterator[Ticket]:
+    """Read the records of one JSON or XML document; one alone counts as a list of one."""
+    parse = parse_xml if form == "xml" else parse_json
+    found = reader(records)(parse(data, encoding=encoding))
+    if found is None and form == "json":
+        raise NotReadable(f"holds nothing at `records: {records}`")
+    rows = found if isinstance(found, list) else [] if found is None else [found]
+    yield from (row if isinstance(row, dict) else {"value": row} for row in rows)
+
+
+def excel_rows(data: bytes, options: ExcelOptions, most_bytes: int) -> Iterator[Ticket]:
+    """Read a sheet row by row; empty rows are left out. Raises NotReadable for what is no workbook."""
+    _refuse_bomb(data, most_bytes)
+    try:
+        with load_workbook(io.BytesIO(data)) as book:
+            rows = _sheet(book, options.sheet).iter_rows()
+            names: list[str] = []
+            for number, cells in enumerate(rows, 1):
+                if number == options.header:
+                    names = column_names(cells)
+                elif number > options.header and any(cell != "" for cell in cells):
+                    yield {name: _plain(cell) for name, cell in zip(names, cells, strict=False)}
+    except CalamineError as error:
+        raise NotReadable(f"is not a workbook that can be read: {error}") from None
+
+
+def _sheet(book: CalamineWorkbook, name: str | None) -> CalamineSheet:
+    if name is not None and name not in book.sheet_names:
+        raise NotReadable(f"has no sheet {name!r}; it has {', '.join(book.sheet_names[:10])}")
+    return book.get_sheet_by_name(name) if name else book.get_sheet_by_index(0)
+
+
+def _plain(cell: Any) -> Any:
+    """Write a cell as JSON can hold it: whole numbers without a point, times in ISO 8601 without a zone."""
+    if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
+        return int(cell)
+    if isinstance(cell, datetime | date | time):
+        return cell.isoformat()
+    if isinstance(cell, timedelta):
+        return cell.total_seconds()
+    return None if cell == "" else cell
+
+
+def _refuse_bomb(data: bytes, most_bytes: int) -> None:
+    """Refuse a workbook that inflates beyond the limit, or whose few cells stretch over billions."""
+    if not data.startswith(b"PK"):
+        return
+    try:
+        with zipfile.ZipFile(io.BytesIO(data)) as archive:
+            if sum(entry.file_size for entry in archive.infolist()) > most_bytes:
+                raise NotReadable("inflates to more than limits.max_body", hint="raise it if you trust the file")
+            for entry in archive.infolist():
+                if entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml"):
+                    _refuse_stretch(archive, entry)
+    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
+        raise NotReadable(f"is not a workbook that can be read: {error}") from None
+
+
+def _refuse_stretch(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
+    rows = columns = 0
+    with archive.open(entry) as sheet:
+        tail = b""
+        while piece := sheet.read(_CHUNK):
+            for letters, number in _CELL.findall(tail + piece):
+                rows, columns = max(rows, int(number)), max(columns, _column(letters))
+            tail = piece[-16:]
+    if rows * columns > _MOST_CELLS:
+        raise NotReadable(f"stretches over {rows} rows and {columns} columns", hint="clear what lies outside the table")
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
