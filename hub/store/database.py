@@ -30,6 +30,8 @@ class Database:
                     "application_name": "hub",
                     "timezone": "UTC",
                     "statement_timeout": str(statement_timeout_ms),
+                    # A process that is stopped in the middle of a transaction holds its locks: not for ever.
+                    "idle_in_transaction_session_timeout": "5s",
                     "jit": "off",  # Compiling a statement costs more than running any of ours.
                 },
             },
@@ -50,7 +52,7 @@ class Database:
         await self.engine.dispose()
 
 
-_AWAY = ("08", "53", "57P", "55006")  # SQLSTATE classes: connection lost, out of resources, server going down
+_AWAY = ("08", "53", "57P", "55006", "25P03")  # connection lost, out of resources, server going down, idle too long
 
 
 def _away(error: BaseException) -> bool:
