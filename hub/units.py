@@ -29,7 +29,7 @@ class Between:
 
 def duration(text: str) -> timedelta:
     """Read `250ms`, `30s`, `5m`, `2h`, `1d`. Zero is written `0s`."""
-    number, unit = _match(r"(\d+)(ms|s|m|h|d)", text, "a duration such as 30s, 5m, 2h or 1d")
+    number, unit = _match(r"(\d{1,9})(ms|s|m|h|d)", text, "a duration such as 30s, 5m, 2h or 1d")
     return timedelta(seconds=int(number) * _SECONDS[unit])
 
 
@@ -63,7 +63,7 @@ def _match(pattern: str, text: str, wanted: str) -> tuple[str, ...]:
 Duration = Annotated[
     timedelta,
     BeforeValidator(lambda value: value if isinstance(value, timedelta) else duration(str(value))),
-    WithJsonSchema({"type": "string", "pattern": r"^\d+(ms|s|m|h|d)$", "examples": ["30s", "5m", "1d"]}),
+    WithJsonSchema({"type": "string", "pattern": r"^\d{1,9}(ms|s|m|h|d)$", "examples": ["30s", "5m", "1d"]}),
 ]
 Size = Annotated[
     int,

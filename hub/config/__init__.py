@@ -6,8 +6,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from hub.config.document import MAX_BYTES, BrokenFile, Document, KeyPath, Problem, read
+from hub.config.document import BrokenFile, Document, KeyPath, Problem, read
 from hub.config.editor import json_schema
+from hub.config.nodes import MAX_BYTES
 from hub.config.schedule import Schedule
 from hub.config.secrets import resolve
 from hub.config.sources import Draft, Source
@@ -23,6 +24,11 @@ class Config:
     path: Path
     timezone: ZoneInfo
     sources: dict[str, Source]
+
+    @property
+    def secrets(self) -> frozenset[str]:
+        """Every secret of every source, for those who must mask them."""
+        return frozenset().union(*(source.secrets for source in self.sources.values()))
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:

@@ -7,13 +7,14 @@ from typing import Any, TypeAlias
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from hub.config.models import MAX_SOURCES, SOURCE_NAME, DefaultKeys, FileKeys, shared_keys, source_model
+from hub.config.models import MAX_SOURCES, SOURCE_NAME, FileKeys, shared_keys, source_model
 from hub.connectors import REGISTRY
-from hub.rules import ATTRIBUTE, TARGETS, Rule, Target
+from hub.rules import ATTRIBUTE, REQUIRED, TARGETS, Rule, Target
 
 Schema: TypeAlias = dict[str, Any]
 
 _DIALECT = "https://json-schema.org/draft/2020-12/schema"
+_JSON_TYPES = {bool: "boolean", int: "integer", str: "string"}
 _PLACEHOLDER = {"type": "string", "pattern": r"\$\{", "description": "${NAME}, ${NAME:-fallback} or ${file:path}"}
 
 
@@ -24,8 +25,7 @@ def json_schema() -> Schema:
     """
     defs = _definitions()
     for connector in REGISTRY:
-        defs[f"{connector}_source"]["properties"]["map"] = {"$ref": "#/$defs/map"}
-        defs[f"{connector}_source"]["properties"]["connector"] = {"const": connector}
+        _complete(defs[f"{connector}_source"], connector)
     defs["map"] = _map_schema()
     defs["source"] = _source_schema()
     defs["defaults"] = _defaults_schema(defs)
@@ -54,6 +54,15 @@ def json_schema() -> Schema:
     }
 
 
+def _complete(source: Schema, connector: str) -> None:
+    """Say what pydantic does not know: which connector this is, and what its map must hold."""
+    source["properties"]["connector"] = {"const": connector}
+    source["properties"]["map"] = {"$ref": "#/$defs/map"}
+    if not REGISTRY[connector].default_map:
+        source["properties"]["map"]["required"] = list(REQUIRED)
+        source["required"] = [*source["required"], "map"]
+
+
 class _Plain(GenerateJsonSchema):
     """Pydantic's schema without the titles that repeat a key, and with only those defaults that read as YAML."""
 
@@ -61,13 +70,15 @@ class _Plain(GenerateJsonSchema):
         return False
 
     def default_schema(self, schema: core_schema.WithDefaultSchema) -> JsonSchemaValue:
-        if isinstance(schema.get("default"), bool | int | str):
-            return super().default_schema(schema)
-        return self.generate_inner(schema["schema"])
+        inner = self.generate_inner(schema["schema"])
+        default = schema.get("default")
+        if default != "" and type(default) in _JSON_TYPES and _JSON_TYPES[type(default)] == inner.get("type"):
+            return {**inner, "default": default}
+        return inner
 
 
 def _definitions() -> Schema:
-    models: Iterable[Any] = [*(source_model(connector) for connector in REGISTRY), DefaultKeys, Rule]
+    models: Iterable[Any] = [*(source_model(connector) for connector in REGISTRY), Rule]
     _, listed = models_json_schema([(model, "validation") for model in models], schema_generator=_Plain)
     return {name: _with_placeholders(schema) for name, schema in listed["$defs"].items()}
 
@@ -99,6 +110,8 @@ def _source_schema() -> Schema:
             }
             for connector in REGISTRY
         ],
+        "if": {"properties": {"class": {"const": "platform"}}, "required": ["class"]},
+        "then": {"properties": {"integration": False}},
     }
 
 
@@ -121,7 +134,7 @@ def _asks(shape: Any, defs: Mapping[str, Any]) -> bool:
         return any(_asks(part, defs) for part in shape)
     if not isinstance(shape, dict):
         return False
-    if "required" in shape:
+    if "required" in shape and "properties" in shape:
         return True
     if reference := shape.get("$ref"):
         return _asks(defs[reference.removeprefix("#/$defs/")], defs)
@@ -136,24 +149,37 @@ def _maps_schema(description: str | None) -> Schema:
 
 def _map_schema() -> Schema:
     """One rule a field of the appeal; the words of an enum field are known."""
-    rule: Schema = {"$ref": "#/$defs/Rule"}
     return {
         "type": "object",
         "description": "How a ticket reads as an appeal: one rule a field; a bare path is short for {from: path}.",
         "additionalProperties": False,
-        "properties": {name: _enum_rule(target) if target.is_enum else rule for name, target in TARGETS.items()},
-        "patternProperties": {f"^{re.escape(ATTRIBUTE)}.": rule},
+        "properties": {name: _field_rule(target) for name, target in TARGETS.items()},
+        "patternProperties": {f"^{re.escape(ATTRIBUTE)}.": _RULE},
     }
 
 
-def _enum_rule(target: Target) -> Schema:
+_RULE: Schema = {
+    "allOf": [{"$ref": "#/$defs/Rule"}],
+    "dependentRequired": {"map": ["else"], "else": ["map"]},
+    "not": {"required": ["from", "value"], "type": "object"},
+}
+
+
+def _field_rule(target: Target) -> Schema:
+    if target.is_enum:
+        return {**_RULE, "properties": _enum_steps(target)}
+    if target.type is tuple:
+        return {**_RULE, "type": "object", "required": ["crs"]}
+    return _RULE
+
+
+def _enum_steps(target: Target) -> Schema:
     members = [spelt for member in target.type for spelt in (member.value, member.value.lower())]
     known = {"anyOf": [{"enum": members}, _PLACEHOLDER]}
     words = {"type": "object", "additionalProperties": known}
-    constants = {
+    return {
         "value": known,
         "default": known,
         "else": {"anyOf": [{"enum": ["reject", "keep", *members]}, _PLACEHOLDER]},
         "map": {"anyOf": [{"type": "string"}, words]},
     }
-    return {"allOf": [{"$ref": "#/$defs/Rule"}], "properties": constants}

@@ -48,6 +48,7 @@ _SYNONYMS = {
 }
 """What people write for what is meant, where spelling alone would not tell."""
 
+_MOST_LISTED = 12
 _EXPECTED = {
     "string": "text",
     "bool": "true or false",
@@ -83,7 +84,10 @@ def explain(
     placed: dict[KeyPath, list[ErrorDetails]] = {}
     for error in errors:
         placed.setdefault(_place(error, raw), []).append(error)
+    misspelt = {(*path[:-1], _meant(path, raw, model)) for path, here in placed.items() if _is_unknown_key(here)}
     for path, here in placed.items():
+        if path in misspelt:
+            continue  # missing, but only because it is misspelt: that is told already
         # A union reports every branch: where one branch says what is wrong inside, "not the other branch" is noise.
         inside = any(other[: len(path)] == path and len(other) > len(path) for other in placed)
         telling = [error for error in here if not (inside and _is_wrong_type(error))]
@@ -92,11 +96,13 @@ def explain(
 
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` when something known is near, all that is known when it is not."""
+    """`; did you mean 'x'?` when something known is near; all that is known when it is not, and they are few."""
     names = sorted(known)
     if near := closest(word, names):
         return f"; did you mean '{near}'?"
-    return f" (known: {', '.join(names)})" if names else ""
+    if len(names) > _MOST_LISTED:
+        return "; `hub schema connectors` lists those that there are"
+    return f" (known: {', '.join(names)})"
 
 
 def closest(word: str, known: Iterable[str]) -> str | None:
@@ -154,6 +160,18 @@ def _discriminator(error: ErrorDetails) -> str:
     return str(error["ctx"]["discriminator"]).strip("'")
 
 
+def _is_unknown_key(errors: Sequence[ErrorDetails]) -> bool:
+    return any(error["type"] == "extra_forbidden" for error in errors)
+
+
+def _meant(path: KeyPath, raw: Any, model: type[BaseModel]) -> str:
+    return closest(str(path[-1]), _known_beside(path, raw, model)) or ""
+
+
+def _known_beside(path: KeyPath, raw: Any, model: type[BaseModel]) -> set[str]:
+    return {key for found in models_at(model, raw, path[:-1]) for key in keys_of(found)}
+
+
 def _is_wrong_type(error: ErrorDetails) -> bool:
     return error["type"].endswith(("_type", "_parsing", "_error", "is_instance_of")) and error["type"] != "value_error"
 
@@ -172,8 +190,7 @@ def _sentence(
     if kind == "missing":
         return f"is missing{_choice(model, raw, path)}"
     if kind == "extra_forbidden":
-        keys = {key for found in models_at(model, raw, path[:-1]) for key in keys_of(found)}
-        return f"no such key{did_you_mean(str(path[-1]), keys)}"
+        return f"no such key{did_you_mean(str(path[-1]), _known_beside(path, raw, model))}"
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
         return f"must be {words.format(error['ctx'][name])}, not {value}"
@@ -217,7 +234,7 @@ def _one_of(error: ErrorDetails, value: str) -> str:
     known = _alternatives(str(listed))
     if len(known) == 1:
         return f"must be {known[0]}, not {value}"
-    near = closest(given, known) if isinstance(given, str) else None
+    near = closest(given, known) if value == shown(given) and isinstance(given, str) else None
     meant = f"; did you mean '{near}'?" if near else ""
     return f"{value} is not one of {', '.join(known)}{meant}"
 
@@ -237,7 +254,7 @@ _SPECIAL: Mapping[str, Callable[[ErrorDetails, str], str]] = {
     "union_tag_invalid": _one_of,
     "union_tag_not_found": lambda error, _: f"needs the key '{_discriminator(error)}'",
     "string_too_short": lambda *_: "is empty",
-    "too_short": lambda error, _: f"needs at least {error['ctx']['min_length']}",
+    "too_short": lambda error, _: "is empty" if error["ctx"]["min_length"] == 1 else "holds too few",
     "string_too_long": lambda error, _: f"is longer than {error['ctx']['max_length']} characters",
     "too_long": lambda error, _: f"holds more than {error['ctx']['max_length']}",
     "string_pattern_mismatch": lambda error, value: f"{value} does not read as {error['ctx']['pattern']}",

@@ -19,6 +19,9 @@ from hub.rules import Rule
 MAX_SOURCES = 1000
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
+OWN_KEYS = {"title", "class", "integration", "department", "enabled", "connector", "map"}
+"""What makes a source itself: nothing that defaults could say."""
+
 _SHANGHAI = "Asia/Shanghai"
 _NICKNAMES = dict.fromkeys(("+8", "+08:00", "utc+8", "utc+08:00", "gmt+8", "cst", "beijing", "asia/beijing"), _SHANGHAI)
 
@@ -38,7 +41,7 @@ def zone(name: Any) -> ZoneInfo:
 Zone: TypeAlias = Annotated[
     ZoneInfo, PlainValidator(zone), WithJsonSchema({"type": "string", "examples": ["Asia/Shanghai", "UTC"]})
 ]
-Sentinel: TypeAlias = Annotated[str, Field(coerce_numbers_to_str=True)]
+Sentinel: TypeAlias = Annotated[str, Field(coerce_numbers_to_str=True), WithJsonSchema({"type": ["string", "number"]})]
 Scalar: TypeAlias = bool | int | float | str | None
 
 
@@ -111,8 +114,7 @@ def source_model(connector: str) -> type[SourceKeys]:
 @cache
 def shared_keys() -> frozenset[str]:
     """The keys that `defaults` may hold: those of any connector, but for what makes a source itself."""
-    own = {"title", "class", "integration", "department", "enabled", "connector", "map"}
-    return frozenset().union(*(keys_of(source_model(connector)) for connector in REGISTRY)) - own
+    return frozenset().union(*(keys_of(source_model(connector)) for connector in REGISTRY)) - OWN_KEYS
 
 
 def laid_beneath(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

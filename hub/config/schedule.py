@@ -6,7 +6,7 @@ from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 from cronsim import CronSim, CronSimError
-from pydantic import Field, field_validator, model_validator
+from pydantic import ConfigDict, Field, field_validator, model_validator
 
 from hub.connectors.base import Options
 from hub.units import Duration
@@ -17,6 +17,8 @@ _LONGEST = timedelta(days=366)
 
 class ScheduleKeys(Options):
     """When to pull: `every` so often, or by `cron`."""
+
+    model_config = ConfigDict(json_schema_extra={"oneOf": [{"required": ["every"]}, {"required": ["cron"]}]})
 
     every: Duration | None = None
     """The time from one run to the next, at least 1s; runs keep to a fixed grid, so they never drift."""
@@ -89,6 +91,6 @@ def _prove(cron: str) -> None:
     try:
         next(CronSim(cron, _EPOCH))
     except (CronSimError, ValueError) as error:
-        raise ValueError(f"{cron!r} cannot be read ({error}); it is {wanted}") from error
+        raise ValueError(f"{cron!r} cannot be read ({str(error).lower()}); write {wanted}") from error
     except StopIteration as error:
         raise ValueError(f"{cron!r} never comes") from error

@@ -100,7 +100,7 @@ class _Filler:
             return _file_text(self.folder / inside.removeprefix("file:"), inside), False
         if not (parts := _NAME.fullmatch(inside)):
             raise _Missing(
-                f"'{found[0]}' is none of ${{NAME}}, ${{NAME:-fallback}} and ${{file:path}}; text begins with $${{"
+                f"'{found[0]}' is none of ${{NAME}}, ${{NAME:-fallback}} and ${{file:path}}; $${{ is a plain ${{"
             )
         if value := self.environ.get(parts["name"], ""):
             return value, False

@@ -1,7 +1,7 @@
 """Build the sources of a file: keys checked, connector made, mapping compiled, and every problem gathered."""
 
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -13,6 +13,7 @@ from hub.config.document import Document, KeyPath, Problem
 from hub.config.messages import did_you_mean, explain, keys_of, masked, shown
 from hub.config.models import (
     MAX_SOURCES,
+    OWN_KEYS,
     SOURCE_NAME,
     DefaultKeys,
     FileKeys,
@@ -41,6 +42,8 @@ class Source:
     mapping: AppealMapping
     schedule: Schedule
     enabled: bool = True
+    secrets: frozenset[str] = field(default=frozenset(), repr=False)
+    """What must never be shown, so that whoever shows things can mask it."""
 
     @property
     def name(self) -> str:
@@ -109,7 +112,9 @@ class Draft:
             yield Problem(("defaults", *path), message)
         shared = shared_keys()
         for key in self.defaults:
-            if key not in shared:
+            if key in OWN_KEYS:
+                yield Problem(("defaults", key), "every source says this itself; it cannot be a default")
+            elif key not in shared:
                 yield Problem(("defaults", key), f"no key that sources share{did_you_mean(key, shared)}")
 
     def _source(self, name: str, own: Mapping[str, Any]) -> tuple[Source | None, list[Problem]]:
@@ -167,7 +172,7 @@ class _Entry:
         problems = [self._at_home(problem) for problem in problems]
         mapping, wrong = self._mapping(keys)
         problems += wrong
-        if keys is None:
+        if keys is None or self._is_spoiled:
             return None, problems
         connector, wrong = self._connector(keys)
         problems += wrong
@@ -176,7 +181,8 @@ class _Entry:
         if mapping is None or connector is None:
             return None, problems
         schedule = Schedule.of(keys.schedule, source=self.name, timezone=keys.timezone)
-        return Source(_record(self.name, keys), connector, mapping, schedule, keys.enabled), problems
+        secrets = frozenset(_secrets(keys))
+        return Source(_record(self.name, keys), connector, mapping, schedule, keys.enabled, secrets), problems
 
     def origin(self, path: KeyPath) -> KeyPath:
         """Where in the file a path of this source stands: in the source itself, or among the defaults."""
@@ -200,6 +206,11 @@ class _Entry:
         used = {path: one for path, one in shared.items() if self.origin(path)[0] == "defaults"}
         return {**used, **self.draft.borrowed_by_source.get(self.name, {})}
 
+    @cached_property
+    def _is_spoiled(self) -> bool:
+        """Whether a value of this source could not be read, so that it cannot be built whatever else holds."""
+        return any(path[0] == "defaults" or path[:2] == ("sources", self.name) for path in self.draft.document.spoiled)
+
     def _at_home(self, problem: Problem) -> Problem:
         """Say of a key that another connector knows whose it is."""
         key = problem.path[0] if problem.path else ""
@@ -215,6 +226,8 @@ class _Entry:
         """Compile what can be compiled, so that one mistake elsewhere does not hide those of the map."""
         written = self.raw.get("map")
         default = REGISTRY[self.raw["connector"]].default_map
+        if written is None and not default:
+            return None, [] if "map" in self.raw else [Problem(("map",), _NO_MAP)]
         rules = _rules({**default, **(written if isinstance(written, dict) else {})})
         whole = keys is not None
         try:
@@ -234,11 +247,11 @@ class _Entry:
         place = Place(self.name, keys.timezone, self.draft.folder)
         try:
             return REGISTRY[keys.connector](keys, place), []
-        except (HubError, ValueError) as error:
+        except (HubError, ValueError, OSError) as error:
             return None, [Problem((), self._masked(str(error), ()))]
 
     def _masked(self, message: str, path: KeyPath) -> str:
-        return masked(message, path, self._borrowed)
+        return masked(masked(message, path, self._borrowed), ("maps",), self.draft.borrowed)
 
     def _clear_secrets(self, value: Any, path: KeyPath) -> Iterator[Problem]:
         """Yield a problem for each secret that stands in the file in clear."""
@@ -253,6 +266,7 @@ class _Entry:
         return path not in self._borrowed or self._borrowed[path].clear
 
 
+_NO_MAP = "is missing; it says how a ticket reads as an appeal: external_id, title, status, created_at …"
 _HARMLESS = {"accept", "accept-language", "accept-encoding", "content-type", "user-agent", "referer", "origin"}
 """Headers that are kept unseen like all others, but that no one needs to hide."""
 
@@ -280,6 +294,14 @@ def _children(value: Any) -> Iterable[tuple[str | int, Any]]:
     if isinstance(value, list | tuple):
         return list(enumerate(value))
     return ()
+
+
+def _secrets(value: Any) -> Iterator[str]:
+    if isinstance(value, SecretStr):
+        yield value.get_secret_value()
+    for step, child in _children(value):
+        if str(step).lower() not in _HARMLESS:
+            yield from _secrets(child)
 
 
 def _in_clear(source: str, path: KeyPath) -> str:
