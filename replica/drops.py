@@ -8,10 +8,11 @@ from replica.systems.base import DropSystem
 from replica.writing import local
 
 _DAY = timedelta(days=1)
+_SECOND = timedelta(seconds=1)
 
 
 class Drops:
-    """The folder of one system. Whatever an earlier replica left there stays."""
+    """The folder of one system. A file is named by the last second it covers; what is there already stays as it is."""
 
     def __init__(self, system: DropSystem, desk: Desk, folder: Path) -> None:
         self._system = system
@@ -24,25 +25,23 @@ class Drops:
         self._folder.mkdir(parents=True, exist_ok=True)
         # The second under way is left for the next file: more may move in it.
         now = self._desk.now().replace(microsecond=0)
-        while self._until + _DAY <= now and self._until == _midnight(self._until):
-            self._write(self._until + _DAY, local(self._until, "%Y%m%d"))
-        if self._until < now:
-            self._write(now, local(now, "%Y%m%d_%H%M%S"))
+        while self._until < now:
+            self._write(min(_midnight(self._until) + _DAY, now))
 
-    def _write(self, until: datetime, stamp: str) -> None:
-        content = self._system.export(self._until, until)
-        self._until = until
-        if content is None:
+    def _write(self, until: datetime) -> None:
+        since, self._until = self._until, until
+        file = self._folder / self._system.file_name(local(until - _SECOND, "%Y%m%d_%H%M%S"))
+        # What is there was written by an earlier replica: the same, or more, as its window began earlier.
+        if file.exists() or (content := self._system.export(since, until)) is None:
             return
-        file = self._folder / self._system.file_name(stamp)
         if self._system.marked:
             file.write_bytes(content)
-            file.with_name(file.name + ".ok").touch()
-        else:
-            # Under another name until it is whole, so that nobody reads half of it.
-            part = file.with_name(f".{file.name}.part")
-            part.write_bytes(content)
-            part.replace(file)
+            file.with_name(f"{file.name}.ok").touch()
+            return
+        # Under another name until it is whole, so that nobody reads half of it.
+        part = file.with_name(f".{file.name}.part")
+        part.write_bytes(content)
+        part.replace(file)
 
 
 def _midnight(moment: datetime) -> datetime:

@@ -19,18 +19,21 @@ PORT = 8100
 SEED = 420800
 PACE = timedelta(seconds=1.5)
 
+_DROP_EVERY = 8
+"""New tickets in the whole city from one drop of files to the next."""
+
 
 class Replica:
     """Ten legacy systems. The same seed and clock give the same tickets; a new one comes in every `pace`.
 
     `async with Replica(files=folder) as replica:` serves at `replica.url` and drops into `replica.files` until it is
-    left. `faults` may be changed meanwhile.
+    left. `faults` may be changed meanwhile. Without a folder the systems that drop files stay closed.
     """
 
     def __init__(
         self,
         *,
-        files: Path,
+        files: Path | None,
         port: int = 0,
         seed: int = SEED,
         clock: Clock = lambda: datetime.now(UTC),
@@ -45,19 +48,25 @@ class Replica:
         self._app = web.Application(middlewares=[fault_middleware(self.faults, seed)])
         self._drops: list[Drops] = []
         self.desks: dict[str, Desk] = {}
-        live = pace * (len(WEB_SYSTEMS) + len(DROP_SYSTEMS))
+        self._open_web(seed, clock)
+        if files is not None:
+            self._open_folders(files, seed, clock)
 
-        def desk(name: str, system: type[System]) -> Desk:
-            opened = Desk(name, seed, clock, self.faults, history=system.history, every=system.every, live=live)
-            return self.desks.setdefault(name, opened)
-
-        for name, web_system in WEB_SYSTEMS.items():
+    def _open_web(self, seed: int, clock: Clock) -> None:
+        for name, system in WEB_SYSTEMS.items():
             below = web.Application()
-            below.add_routes(web_system(desk(name, web_system)).routes())
+            below.add_routes(system(self._desk(name, system, seed, clock)).routes())
             self._app.add_subapp(f"/{name}", below)
-        for name, drop_system in DROP_SYSTEMS.items():
-            own = desk(name, drop_system)
-            self._drops.append(Drops(drop_system(own), own, files / name))
+
+    def _open_folders(self, files: Path, seed: int, clock: Clock) -> None:
+        for name, system in DROP_SYSTEMS.items():
+            desk = self._desk(name, system, seed, clock)
+            self._drops.append(Drops(system(desk), desk, files / name))
+
+    def _desk(self, name: str, system: type[System], seed: int, clock: Clock) -> Desk:
+        live = self._pace * (len(WEB_SYSTEMS) + len(DROP_SYSTEMS))
+        desk = Desk(name, seed, clock, faults=self.faults, remit=system.remit, live=live)
+        return self.desks.setdefault(name, desk)
 
     def drop(self) -> None:
         """Let every system that writes files write what moved since it last did."""
@@ -89,5 +98,5 @@ class Replica:
 
     async def _keep_dropping(self) -> None:
         while True:
-            await asyncio.sleep(self._pace.total_seconds() * len(self._drops))
+            await asyncio.sleep(self._pace.total_seconds() * _DROP_EVERY)
             self.drop()

@@ -1,20 +1,19 @@
 """The face of a made-up system: it answers under its own path, or drops files into its own folder."""
 
 from collections.abc import Mapping
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, ClassVar, Protocol
 
 import orjson
 from aiohttp import web
 
-from replica.city import Desk
+from replica.city import Desk, Remit
 
 
 class System(Protocol):
-    """What every system says of itself: how far back it remembers, and how often it had a case until now."""
+    """What every system says of itself."""
 
-    history: ClassVar[timedelta]
-    every: ClassVar[timedelta]
+    remit: ClassVar[Remit]
 
     def __init__(self, desk: Desk) -> None: ...
 

@@ -5,9 +5,9 @@ import binascii
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from aiohttp import BasicAuth, web
+from aiohttp import encode_basic_auth, web
 
-from replica.city import Desk, Flaw, Snapshot, Stage
+from replica.city import Desk, Flaw, Remit, Snapshot, Stage
 from replica.datum import gcj02
 from replica.systems.base import json_answer, whole
 from replica.tokens import Tokens
@@ -31,8 +31,9 @@ _MOST = 500
 
 
 class Gaopinban:
-    history: ClassVar = timedelta(days=60)
-    every: ClassVar = timedelta(hours=7)
+    remit: ClassVar = Remit(
+        history=timedelta(days=60), every=timedelta(hours=7), within="沙洋县滨江新区", codes=("01", "02", "03", "05")
+    )
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -47,12 +48,8 @@ class Gaopinban:
 
     async def token(self, request: web.Request) -> web.Response:
         form = await request.post()
-        try:
-            basic = BasicAuth.decode(request.headers.get("Authorization", ""))
-            client = (basic.login, basic.password)
-        except ValueError:
-            client = (str(form.get("client_id")), str(form.get("client_secret")))
-        if client != (CLIENT_ID, CLIENT_SECRET):
+        in_form = (form.get("client_id"), form.get("client_secret")) == (CLIENT_ID, CLIENT_SECRET)
+        if not in_form and request.headers.get("Authorization") != encode_basic_auth(CLIENT_ID, CLIENT_SECRET):
             return json_answer({"error": "invalid_client"}, status=401)
         if form.get("grant_type") != "client_credentials":
             return json_answer({"error": "unsupported_grant_type"}, status=400)

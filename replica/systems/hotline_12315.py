@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from replica.city import Desk, Flaw, Snapshot, Stage
+from replica.city import Desk, Flaw, Remit, Snapshot, Stage
 from replica.scenes import Wish
 from replica.systems.base import json_answer, whole
 from replica.writing import is_flawed, local, read_local
@@ -29,8 +29,7 @@ _MOST = 100
 
 
 class Hotline12315:
-    history: ClassVar = timedelta(days=60)
-    every: ClassVar = timedelta(hours=5)
+    remit: ClassVar = Remit(history=timedelta(days=60), every=timedelta(hours=5), codes=("09", "07"))
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

@@ -6,7 +6,7 @@ from xml.etree import ElementTree as ET
 
 from aiohttp import web
 
-from replica.city import Desk, Flaw, Snapshot, Stage
+from replica.city import Desk, Flaw, Remit, Snapshot, Stage
 from replica.systems.open311 import NOTES, asked_time, iso, services, status
 from replica.writing import NO_SUCH_DAY, is_flawed
 
@@ -16,8 +16,7 @@ _LONGEST = timedelta(days=90)
 
 
 class Hotline12319:
-    history: ClassVar = timedelta(days=170)
-    every: ClassVar = timedelta(hours=14)
+    remit: ClassVar = Remit(history=timedelta(days=170), every=timedelta(hours=14), codes=("01", "02", "03"))
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from replica.city import Desk, Flaw, Snapshot, Stage
+from replica.city import Desk, Flaw, Remit, Snapshot, Stage
 from replica.datum import bd09
 from replica.scenes import Wish
 from replica.systems.base import json_answer, whole
@@ -32,8 +32,7 @@ _BAD_REQUEST, _WRONG_LOGIN, _NO_TOKEN = 4000, 1001, 1002
 
 
 class Hotline12345:
-    history: ClassVar = timedelta(days=60)
-    every: ClassVar = timedelta(hours=3, minutes=36)
+    remit: ClassVar = Remit(history=timedelta(days=60), every=timedelta(hours=3, minutes=36))
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

@@ -5,7 +5,7 @@ import io
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from replica.city import Desk, Flaw, Snapshot, Stage
+from replica.city import Desk, Flaw, Remit, Snapshot, Stage
 from replica.scenes import Wish
 from replica.writing import NO_SUCH_DAY, full_width, is_flawed, local
 
@@ -32,8 +32,7 @@ _GRADES = {None: "", 5: "1", 4: "0.7", 3: "0.6", 2: "0", 1: "0"}
 
 
 class Hotline12345Jingshan:
-    history: ClassVar = timedelta(days=45)
-    every: ClassVar = timedelta(hours=5)
+    remit: ClassVar = Remit(history=timedelta(days=45), every=timedelta(hours=5), within="京山市")
     marked: ClassVar = True
 
     def __init__(self, desk: Desk) -> None:

@@ -5,9 +5,9 @@ import binascii
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar
 
-from aiohttp import BasicAuth, web
+from aiohttp import encode_basic_auth, web
 
-from replica.city import Desk, Flaw, Snapshot, Stage
+from replica.city import Desk, Flaw, Remit, Snapshot, Stage
 from replica.scenes import Wish
 from replica.systems.base import json_answer, whole
 from replica.writing import NO_SUCH_DAY, is_flawed
@@ -31,8 +31,7 @@ _MOST = 1000
 
 
 class Huiqi:
-    history: ClassVar = timedelta(days=60)
-    every: ClassVar = timedelta(hours=6)
+    remit: ClassVar = Remit(history=timedelta(days=60), every=timedelta(hours=6), codes=("12", "04", "06", "09"))
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -41,7 +40,7 @@ class Huiqi:
         return [web.get("/api/v2/incremental/tickets/cursor.json", self.tickets)]
 
     async def tickets(self, request: web.Request) -> web.Response:
-        if request.headers.get("Authorization") != BasicAuth(USER, TOKEN).encode():
+        if request.headers.get("Authorization") != encode_basic_auth(USER, TOKEN):
             return json_answer({"error": "Couldn't authenticate you"}, status=401)
         if "cursor" not in request.query and "start_time" not in request.query:
             return json_answer({"error": "Missing start_time or cursor"}, status=400)

@@ -6,7 +6,7 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from replica.city import Desk, Flaw, Snapshot, Stage
+from replica.city import Desk, Flaw, Remit, Snapshot, Stage
 from replica.scenes import Wish
 from replica.systems.base import json_answer, whole
 from replica.writing import NO_SUCH_DAY, is_flawed, seconds
@@ -30,8 +30,9 @@ _MOST = 100
 
 
 class Mashangyi:
-    history: ClassVar = timedelta(days=60)
-    every: ClassVar = timedelta(hours=7, minutes=30)
+    remit: ClassVar = Remit(
+        history=timedelta(days=60), every=timedelta(hours=7, minutes=30), within="京山市新市街道马家塝社区"
+    )
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk

@@ -4,7 +4,7 @@ from datetime import datetime, timedelta
 from typing import ClassVar
 from xml.etree import ElementTree as ET
 
-from replica.city import Desk, Flaw, Snapshot, Stage
+from replica.city import Desk, Flaw, Remit, Snapshot, Stage
 from replica.writing import is_flawed, local
 
 _STATES = {
@@ -21,8 +21,7 @@ _STATES = {
 
 
 class MayorMailbox:
-    history: ClassVar = timedelta(days=45)
-    every: ClassVar = timedelta(hours=5)
+    remit: ClassVar = Remit(history=timedelta(days=45), every=timedelta(hours=5))
     marked: ClassVar = True
 
     def __init__(self, desk: Desk) -> None:

@@ -3,7 +3,7 @@
 from datetime import datetime, timedelta
 from typing import ClassVar
 
-from replica.city import CHINA, Desk, Flaw, Snapshot, Stage
+from replica.city import CHINA, Desk, Flaw, Remit, Snapshot, Stage
 from replica.scenes import Wish
 from replica.workbook import Cell, workbook
 from replica.writing import is_flawed, local
@@ -45,8 +45,7 @@ _HEADER = (
 
 
 class Petition:
-    history: ClassVar = timedelta(days=45)
-    every: ClassVar = timedelta(hours=5, minutes=24)
+    remit: ClassVar = Remit(history=timedelta(days=45), every=timedelta(hours=5, minutes=24))
     marked: ClassVar = False
 
     def __init__(self, desk: Desk) -> None:

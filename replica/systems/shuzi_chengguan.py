@@ -5,7 +5,7 @@ from typing import Any, ClassVar
 
 from aiohttp import web
 
-from replica.city import Desk, Flaw, Snapshot, Stage
+from replica.city import Desk, Flaw, Remit, Snapshot, Stage
 from replica.systems.base import json_answer, whole
 from replica.systems.open311 import NOTES, asked_time, iso, services, status
 from replica.writing import NO_SUCH_DAY, is_flawed
@@ -24,12 +24,12 @@ _EXTENDED = {
     Stage.CLOSED: "closed",
 }
 _MOST = 100
+_SLOW_EVERY = 40
 _BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)
 
 
 class ShuziChengguan:
-    history: ClassVar = timedelta(days=60)
-    every: ClassVar = timedelta(hours=5)
+    remit: ClassVar = Remit(history=timedelta(days=60), every=timedelta(hours=5), codes=("01", "02", "05"))
 
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
@@ -63,8 +63,9 @@ def _error(code: int, description: str) -> web.Response:
 
 def _row(seen: Snapshot) -> dict[str, Any]:
     case = seen.case
-    # A number is given out when somebody has looked at the request; until then there is only the token of its form.
-    numbered = seen.stage is not Stage.RECEIVED and not is_flawed(seen, Flaw.NO_ID)
+    # A number is given out at once as a rule; where that is slow, there is only the token of the form until then.
+    is_slow = case.number % _SLOW_EVERY == 0 and seen.stage is Stage.RECEIVED
+    numbered = not is_slow and not is_flawed(seen, Flaw.NO_ID)
     return {
         **({"service_request_id": case.number} if numbered else {"token": f"t{case.number:x}"}),
         "status": status(seen),

@@ -1,0 +1,266 @@
+"""Each system on the web speaks its own dialect."""
+
+import base64
+from xml.etree import ElementTree as ET
+
+import aiohttp
+import pytest
+
+from replica.city import Flaw
+from tests.replica.conftest import NOW
+
+TORONTO = [
+    "service_request_id",
+    "status",
+    "status_notes",
+    "service_name",
+    "service_code",
+    "description",
+    "agency_responsible",
+    "service_notice",
+    "requested_datetime",
+    "updated_datetime",
+    "expected_datetime",
+    "address",
+    "address_id",
+    "zipcode",
+    "long",
+    "lat",
+    "media_url",
+]
+"""The fields of a request in Toronto's answers, in their order."""
+
+
+async def login(ask):
+    _, _, body = await ask("/hotline-12345/api/login", json={"username": "hub", "password": "demo-12345"})
+    return {"X-Token": body["data"]["token"]}
+
+
+async def bearer(ask):
+    auth = {"Authorization": aiohttp.encode_basic_auth("hub", "demo-gaopinban")}
+    _, _, body = await ask("/gaopinban/oauth/token", data={"grant_type": "client_credentials"}, headers=auth)
+    return {"Authorization": f"Bearer {body['access_token']}"}
+
+
+@pytest.mark.parametrize(
+    ("path", "status"),
+    [
+        ("/hotline-12345/api/orders", 401),
+        ("/hotline-12315/complaints", 403),
+        ("/gaopinban/api/v2/reports", 401),
+        ("/mashangyi/v1/topics", 401),
+        ("/huiqi/api/v2/incremental/tickets/cursor.json?start_time=0", 401),
+        ("/shuzi-chengguan/open311/v2/requests.json", 403),
+    ],
+)
+async def test_nobody_is_served_without_credentials(ask, path, status):
+    answered, _, _ = await ask(path)
+
+    assert answered == status
+
+
+async def test_12345_hides_a_wrong_password_in_a_200(ask):
+    status, _, body = await ask("/hotline-12345/api/login", json={"username": "hub", "password": "guess"})
+
+    assert (status, body) == (200, {"code": 1001, "message": "用户名或密码错误", "data": None})
+
+
+async def test_12345_pages_by_number_to_the_last(ask, replica):
+    token = await login(ask)
+    rows = []
+    for page in (1, 2, 3):
+        _, _, body = await ask("/hotline-12345/api/orders", headers=token, params={"page": page, "size": 200})
+        rows += body["data"]["list"]
+
+    assert body["code"] == 0
+    assert body["data"]["pages"] == 2 + (body["data"]["total"] > 400)
+    assert len(rows) == body["data"]["total"] == len(replica.desks["hotline-12345"].cases())
+
+
+async def test_12345_tells_only_what_changed_since(ask):
+    token = await login(ask)
+
+    _, _, body = await ask("/hotline-12345/api/orders", headers=token, params={"beginTime": "2026-03-09 12:00:00"})
+
+    rows = body["data"]["list"]
+    assert 0 < body["data"]["total"] < 100
+    assert all(row["updateTime"] >= "2026-03-09 12:00:00" for row in rows)
+
+
+async def test_12345_calls_a_foreign_time_a_wrong_parameter(ask):
+    token = await login(ask)
+
+    status, _, body = await ask(
+        "/hotline-12345/api/orders", headers=token, params={"beginTime": "2026-03-09T12:00:00Z"}
+    )
+
+    assert (status, body["code"]) == (200, 4000)
+
+
+async def test_12315_gives_no_more_than_a_hundred_whatever_is_asked(ask):
+    key = {"X-Api-Key": "demo-12315"}
+
+    _, _, body = await ask("/hotline-12315/complaints", headers=key, params={"limit": 5000})
+
+    assert (body["success"], body["start"], body["resultCount"], len(body["rows"])) == (True, 0, 100, 100)
+    assert body["total"] > 200
+
+
+async def test_gaopinban_reaches_every_report_by_cursor(ask, replica):
+    token, cursor, ids = await bearer(ask), None, []
+    while True:
+        params = {"limit": 50} | ({"cursor": cursor} if cursor else {})
+        _, _, body = await ask("/gaopinban/api/v2/reports", headers=token, params=params)
+        ids += [item["id"] for item in body["data"]["items"]]
+        if (cursor := body["data"]["next_cursor"]) is None:
+            break
+
+    cases = replica.desks["gaopinban"].cases()
+    assert sorted(filter(None, ids)) == sorted(f"GPB-{case.number}" for case in cases if case.flaw is not Flaw.NO_ID)
+
+
+async def test_gaopinban_refuses_a_forged_cursor(ask):
+    token = await bearer(ask)
+
+    status, _, body = await ask("/gaopinban/api/v2/reports", headers=token, params={"cursor": "'; DROP TABLE"})
+
+    assert (status, body) == (400, {"error": "bad_cursor"})
+
+
+async def test_gaopinban_tells_a_result_in_the_detail_only(ask):
+    token = await bearer(ask)
+    _, _, body = await ask("/gaopinban/api/v2/reports", headers=token)
+    done = next(item for item in body["data"]["items"] if item["has_result"])
+
+    _, _, detail = await ask(f"/gaopinban/api/v2/reports/{done['id']}", headers=token)
+
+    assert "result" not in done
+    assert detail["data"]["result"]
+    assert detail["data"]["history"][0]["status"] == "new"
+
+
+async def test_mashangyi_links_to_the_next_page_without_the_key(ask, http, replica):
+    url, ids = f"{replica.url}/mashangyi/v1/topics?per_page=80", []
+    while url:
+        async with http.get(url, params={"key": "demo-mashangyi"}) as response:
+            ids += [topic["id"] for topic in await response.json()]
+            link = response.links.get("next")
+        url = str(link["url"]) if link else None
+        assert "demo-mashangyi" not in str(url)
+
+    assert len(ids) == len(replica.desks["mashangyi"].cases())
+
+
+async def test_huiqi_exports_like_zendesk(ask, replica):
+    """Cursor pages until `end_of_stream`; the last cursor goes on from there the next time."""
+    auth = {"Authorization": aiohttp.encode_basic_auth("hub@jingmen.example/token", "demo-huiqi")}
+    path = "/huiqi/api/v2/incremental/tickets/cursor.json"
+    _, _, body = await ask(path, headers=auth, params={"start_time": 0, "per_page": 100})
+    tickets = body["tickets"]
+    while not body["end_of_stream"]:
+        _, _, body = await ask(path, headers=auth, params={"cursor": body["after_cursor"], "per_page": 100})
+        tickets += body["tickets"]
+
+    _, _, nothing = await ask(path, headers=auth, params={"cursor": body["after_cursor"]})
+
+    assert body.keys() == {
+        "tickets",
+        "after_url",
+        "before_url",
+        "after_cursor",
+        "before_cursor",
+        "end_of_stream",
+    }
+    assert base64.b64decode(body["after_cursor"]).endswith(b"|")
+    assert len(tickets) == len(replica.desks["huiqi"].cases())
+    assert [ticket["updated_at"] for ticket in tickets] == sorted(ticket["updated_at"] for ticket in tickets)
+    assert (nothing["tickets"], nothing["end_of_stream"]) == ([], True)
+    assert nothing["after_cursor"] == body["after_cursor"]
+
+
+async def test_12319_has_the_structure_of_torontos_answers(ask):
+    _, headers, body = await ask("/hotline-12319/open311/v2/requests.xml")
+
+    root = ET.fromstring(body)
+
+    assert headers["Content-Type"] == "text/xml; charset=utf-8"
+    assert root.tag == "service_requests"
+    assert {row.tag for row in root} == {"request"}
+    assert all([field.tag for field in row] == TORONTO for row in root)
+    assert all(row.find("zipcode").text is None for row in root)
+    assert {row.find("status").text for row in root} == {"open", "closed"}
+    assert all(" - " in row.find("status_notes").text for row in root)
+    assert any(row.find("updated_datetime").text is None for row in root)
+
+
+async def test_12319_tells_ninety_days_at_most(ask, replica):
+    whole_past = {"start_date": "2025-01-01T00:00:00Z", "end_date": NOW.strftime("%Y-%m-%dT%H:%M:%SZ")}
+
+    _, _, body = await ask("/hotline-12319/open311/v2/requests.xml", params=whole_past)
+
+    times = [row.find("requested_datetime").text for row in ET.fromstring(body)]
+    assert min(times) >= "2025-12-10"
+    assert len(times) < len(replica.desks["hotline-12319"].cases())
+
+
+async def test_12319_answers_errors_as_the_standard_says(ask):
+    status, _, body = await ask("/hotline-12319/open311/v2/requests.xml", params={"jurisdiction_id": "elsewhere"})
+
+    error = ET.fromstring(body)
+
+    assert (status, error.tag, error.find("error/code").text) == (404, "errors", "404")
+
+
+async def test_shuzi_chengguan_pages_what_was_updated(ask):
+    params = {"api_key": "demo-chengguan", "page_size": 100, "updated_after": "2026-03-01T00:00:00Z"}
+    rows, page = [], 1
+    while True:
+        _, _, body = await ask("/shuzi-chengguan/open311/v2/requests.json", params=params | {"page": page})
+        if not body:
+            break
+        rows, page = rows + body, page + 1
+
+    assert len(rows) > 20
+    assert all(row["updated_datetime"] >= "2026-03-01T08:00:00+08:00" for row in rows)
+
+
+async def test_shuzi_chengguan_gives_a_token_where_there_is_no_number_yet(ask, clock):
+    params = {"api_key": "demo-chengguan", "page_size": 100, "updated_after": NOW.strftime("%Y-%m-%dT%H:%M:%SZ")}
+    without = []
+    for _ in range(400):
+        clock.forward(seconds=15)
+        params["updated_after"] = clock.now.strftime("%Y-%m-%dT%H:%M:%SZ")
+        _, _, body = await ask("/shuzi-chengguan/open311/v2/requests.json", params=params)
+        without += [row for row in body if "service_request_id" not in row]
+        if without:
+            break
+
+    assert without[0]["token"].startswith("t")
+
+
+async def test_a_flawed_case_is_written_down_badly(ask, replica):
+    flaws = {case.number: case.flaw for case in replica.desks["hotline-12345"].cases() if case.flaw}
+    token = await login(ask)
+    rows = []
+    for page in (1, 2, 3):
+        _, _, body = await ask("/hotline-12345/api/orders", headers=token, params={"page": page, "size": 200})
+        rows += body["data"]["list"]
+
+    assert sum(row["orderId"] is None for row in rows) == list(flaws.values()).count(Flaw.NO_ID) > 0
+    assert sum(row["orderState"] == "待会商" for row in rows) == list(flaws.values()).count(Flaw.UNKNOWN_STATUS) > 0
+    assert sum("02-30" in row["callTime"] for row in rows) == list(flaws.values()).count(Flaw.NO_SUCH_DAY) > 0
+
+
+async def test_tickets_change_while_the_replica_runs(ask, clock):
+    key, since = {"X-Api-Key": "demo-12315"}, {"modifiedSince": "20260310120001", "limit": 100}
+    _, _, before = await ask("/hotline-12315/complaints", headers=key, params=since)
+
+    clock.forward(minutes=2)
+    _, _, after = await ask("/hotline-12315/complaints", headers=key, params=since)
+    clock.forward(minutes=2)
+    _, _, later = await ask("/hotline-12315/complaints", headers=key, params=since)
+
+    assert before["total"] == 0
+    assert after["total"] >= 7
+    moved = {row["TSBH"]: row["ZTDM"] for row in after["rows"]}
+    assert any(moved.get(row["TSBH"], row["ZTDM"]) != row["ZTDM"] for row in later["rows"])
