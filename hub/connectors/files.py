@@ -127,8 +127,8 @@ class _Read:
 class _Mark:
     """Which files were read: those of `done` by name, and any other that became ready no later than `horizon`.
 
-    So the mark never holds more than 200 names: the files that have been ready longest fall behind the horizon. As files
-    are read in the order in which they became ready, none can slip behind it unread.
+    So the mark never holds more than 200 names: the files that have been ready longest fall behind the horizon. Files
+    are read in the order in which they became ready, so none can slip behind it unread.
     """
 
     done: dict[str, _Read]

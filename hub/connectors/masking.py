@@ -2,7 +2,6 @@
 
 import re
 from collections.abc import Iterable
-from urllib.parse import quote
 
 EXCERPT = 200
 """The most characters of a source's answer that an error quotes."""
@@ -31,8 +30,17 @@ def excerpt(text: str, secrets: Iterable[str] = ()) -> str:
 
 
 def hide(text: str, secrets: Iterable[str]) -> str:
-    """Replace every known secret, as it is or percent-encoded, by `***`; the longest first."""
+    """Replace every known secret by `***`, however it was percent-encoded or escaped on its way; the longest first."""
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
-            text = text.replace(secret, "***").replace(quote(secret, safe=""), "***")
+            text = re.sub("".join(map(_any_writing, secret)), "***", text)
     return text
+
+
+def _any_writing(character: str) -> str:
+    """Match one character as it is, percent-encoded, or as JSON escapes it."""
+    if character.isascii() and character.isalnum():
+        return character
+    percent = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
+    escaped = f"\\u{ord(character):04x}"
+    return rf"(?:(?i:{percent}|{re.escape(escaped)})|\\?{re.escape(character)})"

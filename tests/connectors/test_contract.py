@@ -1,0 +1,204 @@
+"""What every connector promises, whatever it speaks: one suite over all of them."""
+
+from collections.abc import AsyncIterator, Callable
+from contextlib import AsyncExitStack, aclosing
+from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
+from pathlib import Path
+from traceback import format_exception
+from typing import Any
+
+import orjson
+import pytest
+from aiohttp import web
+from pulling import QUICK, build, pages, stored
+from upstream import Upstream, json, serving
+
+from hub.connectors import REGISTRY
+from hub.connectors.base import Connector
+from hub.errors import SourceError, SourceRefused, SourceUnavailable
+from hub.model import Ticket
+
+CANARY = "c4n4ry/s3cr3t+value"
+NOW = datetime.now(UTC)
+ROWS = [
+    {
+        "service_request_id": str(number),
+        "status": "open",
+        "service_code": "014",
+        "requested_datetime": (NOW - timedelta(days=150 - 10 * number)).isoformat(timespec="seconds"),
+    }
+    for number in range(14)
+]
+
+
+@dataclass
+class World:
+    """A source with fourteen tickets, and ways to break it."""
+
+    connector: Connector
+    go_away: Callable[[], None]
+    say_no: Callable[[], None]
+
+
+def listed(request: web.Request) -> web.Response:
+    start = int(request.query.get("offset", 0))
+    return json({"rows": ROWS[start : start + 4]})
+
+
+def requested(request: web.Request) -> web.Response:
+    start, end = (datetime.fromisoformat(request.query[name]) for name in ("start_date", "end_date"))
+    return json([row for row in ROWS if start <= datetime.fromisoformat(row["requested_datetime"]) <= end])
+
+
+def breakable(upstream: Upstream, connector: Connector) -> World:
+    def answer_with(status: int) -> None:
+        upstream.answer = lambda request: json({"echo": str(request.url), "key": request.headers.get("X-Key")}, status)
+
+    return World(connector, lambda: answer_with(503), lambda: answer_with(403))
+
+
+async def rest_world(stack: AsyncExitStack, folder: Path) -> World:
+    upstream = await stack.enter_async_context(serving(listed))
+    options = {
+        "url": f"{upstream.url}/tickets?legacy={CANARY}",
+        "records": "rows",
+        "page": {"by": "offset", "until": "empty"},
+        "headers": {"X-Key": CANARY},
+        "auth": {"api_key": {"query": "key", "value": CANARY}},
+    }
+    return breakable(upstream, build("rest", {**QUICK, **options}))
+
+
+async def open311_world(stack: AsyncExitStack, folder: Path) -> World:
+    upstream = await stack.enter_async_context(serving(requested))
+    options = {
+        "url": upstream.url,
+        "start": (NOW - timedelta(days=160)).isoformat(),
+        "window": "30d",
+        "auth": {"api_key": {"query": "api_key", "value": CANARY}},
+    }
+    return breakable(upstream, build("open311", {**QUICK, **options}))
+
+
+async def files_world(stack: AsyncExitStack, folder: Path) -> World:
+    outbox = folder / "outbox"
+    outbox.mkdir()
+    for half, rows in enumerate((ROWS[:7], ROWS[7:])):
+        (outbox / f"{half}.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
+
+    def go_away() -> None:
+        outbox.rename(folder / "elsewhere")
+
+    def say_no() -> None:
+        go_away()
+        outbox.write_text(CANARY)
+
+    options = {"at": "outbox", "pick": "*.jsonl", "size": 3, "ready": {"unchanged_for": "0s"}}
+    return World(build("files", options, folder), go_away, say_no)
+
+
+WORLDS = {"rest": rest_world, "open311": open311_world, "files": files_world}
+
+
+@pytest.fixture(params=sorted(REGISTRY))
+async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
+    async with AsyncExitStack() as stack:
+        yield await WORLDS[request.param](stack, tmp_path)
+
+
+def numbers(tickets: list[Ticket]) -> list[int]:
+    return [int(ticket["service_request_id"]) for ticket in tickets]
+
+
+async def broken(world: World) -> SourceError:
+    with pytest.raises(SourceError) as caught:
+        await pages(world.connector)
+    return caught.value
+
+
+async def test_tickets_come_oldest_first_and_all_of_them(world: World):
+    found = await pages(world.connector)
+
+    assert list(dict.fromkeys(numbers([t for page in found for t in page.tickets]))) == list(range(14))
+    assert len([page for page in found if page.tickets]) > 2
+
+
+async def test_a_run_resumes_from_any_cursor(world: World):
+    whole = await pages(world.connector)
+
+    for place, page in enumerate(whole[:-1]):
+        rest = await pages(world.connector, stored(page.cursor))
+
+        seen = [t for earlier in whole[: place + 1] for t in earlier.tickets] + [t for p in rest for t in p.tickets]
+        assert set(numbers(seen)) == set(range(14))
+
+
+async def test_a_run_goes_on_after_the_cursor_rather_than_from_the_start(world: World):
+    whole = await pages(world.connector)
+
+    rest = await pages(world.connector, stored(whole[0].cursor))
+
+    assert [page.tickets for page in rest] == [page.tickets for page in whole[1:]]
+
+
+async def test_no_ticket_is_lost_when_the_run_is_cut_after_each_page(world: World):
+    seen: list[Any] = []
+    cursor, runs = None, 0
+
+    while True:
+        async with aclosing(world.connector.pull(cursor)) as stream:
+            page = await anext(stream, None)
+        runs += 1
+        if page is None or runs > 30:
+            break
+        seen += page.tickets
+        cursor = stored(page.cursor)
+        if set(numbers(seen)) == set(range(14)):
+            break
+
+    assert set(numbers(seen)) == set(range(14))
+
+
+async def test_pulling_the_same_page_twice_gives_the_same_tickets(world: World):
+    first = await pages(world.connector)
+    cursor = stored(first[0].cursor)
+
+    once, again = await pages(world.connector, cursor), await pages(world.connector, cursor)
+
+    assert [page.tickets for page in once] == [page.tickets for page in again]
+
+
+async def test_a_source_that_is_away_is_worth_another_try(world: World):
+    world.go_away()
+
+    assert isinstance(await broken(world), SourceUnavailable)
+
+
+async def test_a_source_that_says_no_is_not_asked_again(world: World):
+    world.say_no()
+
+    assert isinstance(await broken(world), SourceRefused)
+
+
+@pytest.mark.parametrize("trouble", ["go_away", "say_no"])
+async def test_no_secret_stands_in_an_error(world: World, trouble: str):
+    getattr(world, trouble)()
+
+    error = await broken(world)
+
+    told = "".join(format_exception(error)) + repr(error) + str(error)
+    assert CANARY not in told
+    assert "c4n4ry" not in told
+
+
+async def test_no_secret_stands_in_options_or_cursors(world: World):
+    found = await pages(world.connector)
+
+    assert "c4n4ry" not in repr(world.connector) + repr([page.cursor for page in found])
+
+
+async def test_a_cursor_of_something_else_is_refused_in_plain_words(world: World):
+    with pytest.raises(SourceRefused, match="cursor"):
+        await pages(world.connector, {"done": 3, "since": "yesterday", "step": 1, "by": "offset", "walk": [1]})
+
