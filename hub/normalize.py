@@ -24,7 +24,7 @@ import orjson
 from hub import rules as words
 from hub import steps
 from hub.errors import MappingError, TicketRejected, Unreadable
-from hub.model import Appeal, Ticket
+from hub.model import BROKEN, Appeal, Ticket
 from hub.paths import Path
 from hub.recipes import Recipe, Workshop
 from hub.rules import Rule
@@ -64,6 +64,8 @@ def normalize(ticket: Ticket, mapping: Mapping) -> Appeal:
     """Return the appeal that the ticket reads as; raise TicketRejected with the reason and the appeal's field."""
     if not _is_object(ticket):
         raise TicketRejected("the ticket is no object with named fields", field="external_id")
+    if BROKEN in ticket:
+        raise TicketRejected(str(ticket[BROKEN]), field="external_id")
     return mapping.read(ticket)
 
 
@@ -186,7 +188,8 @@ def _indented(depth: int, lines: Iterable[str]) -> Iterator[str]:
 def _end(recipes: Table[str, Recipe]) -> Iterator[str]:
     """Write what holds for every source: required fields, a title from the content, the source's own words."""
     for name in words.REQUIRED:
-        origin = " || ".join(path.text for path in recipes[name].origins)
+        between = " + " if recipes[name].several else " || "
+        origin = between.join(path.text for path in recipes[name].origins)
         yield f"if {name} is None: raise lacking({name!r}, {origin!r})"
     yield from ("title = None",) if "title" not in recipes else ()
     if "content" in recipes:
@@ -215,18 +218,17 @@ def _lacking(source: str, name: str, origin: str) -> TicketRejected:
         return TicketRejected(
             "the ticket has neither a title nor a content", field="title", hint=_mend(source, "title")
         )
-    where = f" at {origin}" if origin else ""
+    where = f": nothing at {origin!r}" if origin else ""
     return TicketRejected(f"the ticket has no {name}{where}", field=name, hint=_mend(source, name))
 
 
 def _mend(source: str, name: str) -> str:
-    return f"mend sources.{source}.map.{name}, or give it a default"
+    return f"mend sources.{source}.map.{name}"
 
 
 def _rejected(source: str, name: str, error: Unreadable) -> TicketRejected:
-    value = "its value" if name.startswith(_PERSONAL) else _quoted(error.value)
-    hint = error.hint or f"mend sources.{source}.map.{name}"
-    return TicketRejected(f"{name}: {value} {error.problem}", field=name, hint=hint)
+    value = ": its value" if name.startswith(_PERSONAL) else f" {_quoted(error.value)}"
+    return TicketRejected(f"{name}{value} {error.problem}", field=name, hint=error.hint or _mend(source, name))
 
 
 def _quoted(value: object) -> str:

@@ -90,7 +90,7 @@ def _expression(text: str) -> Callable[[Ticket], Any]:
     try:
         tree = parser.Parser().parse(_with_quoted_names(text)).parsed
     except (exceptions.JMESPathError, ValueError, RecursionError) as error:
-        raise ValueError(f"no path: {_first_line(error)}; put a key with special marks in double quotes") from error
+        raise ValueError(f"no path: {text!r} {_fault(error)}; put keys with special marks in double quotes") from error
     if unknown := sorted(_functions(tree) - functions.Functions.FUNCTION_TABLE.keys()):
         raise ValueError(f"no path: JMESPath has no function {unknown[0]!r}")
     tree, interpreter = _listed(tree), _OneOrMany()
@@ -111,8 +111,12 @@ def _with_quoted_names(text: str) -> str:
     )
 
 
-def _first_line(error: Exception) -> str:
-    return " ".join(str(error).split("Parse error", maxsplit=1)[0].split())[:200] or "unexpected end"
+def _fault(error: Exception) -> str:
+    if isinstance(error, exceptions.IncompleteExpressionError):
+        return "ends too early"
+    if isinstance(error, exceptions.ParseError):
+        return f"makes no sense from {error.token_value!r} on"
+    return "holds what JMESPath does not know"
 
 
 def _functions(node: Any) -> set[str]:

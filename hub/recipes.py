@@ -1,7 +1,7 @@
 """Make rules ready to run: compile their paths, patterns, dates and maps, and note all that is wrong with them."""
 
 from collections.abc import Callable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import datetime
 from difflib import get_close_matches
 from typing import Any, TypeVar
@@ -112,7 +112,8 @@ class Workshop:
 
     def _from_map(self, to: Target, rule: Rule) -> Iterator[Step]:
         if rule.map is not None:
-            yield _each(to, self._map(to, rule))
+            # A list is mapped word by word: what a word becomes is a line, not a list.
+            yield _each(to, self._map(replace(to, type=str) if to.type is list else to, rule))
         if to.type is dict and rule.says("date", "time"):
             yield _each(to, self._time(to, rule))
         # A map of an enum has nothing but members on its right side.

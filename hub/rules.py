@@ -49,12 +49,13 @@ class Rule(BaseModel):
     split: str | None = Field(None, description="Cut the text at each of these; empty parts are dropped.")
     join: str | None = Field(
         None,
-        description="Put the parts of a list together with this between; missing ones are left out, but an id needs all.",
+        description="Put the parts of a list together with this between; missing ones are left out; an id needs all.",
     )
     match: str | None = Field(
         None,
-        description="A regular expression, searched for in the first 1,000 characters: its first group, or all it "
-        "found when it has none. Nothing found is nothing.",
+        description="A regular expression: its first group, or all it found when it has none. Nothing found is "
+        "nothing. It looks at the first 10,000 characters; with one, two or three open-ended repeats (`+`, `*`) at "
+        "5,000, 450 or 140.",
     )
     as_: Verb | None = Field(
         None,
@@ -141,8 +142,10 @@ TARGETS: Mapping[str, Target] = {each.name: each for each in _targets() if each.
 
 def target(name: str) -> Target:
     """Return the field of that name; raise ValueError with the nearest name when there is none."""
-    if name.startswith(ATTRIBUTE) and name.removeprefix(ATTRIBUTE).strip():
+    if name.startswith(ATTRIBUTE) and name != ATTRIBUTE:
         return Target(name, name, dict)
+    if name == ATTRIBUTE:
+        raise ValueError("the attribute needs a name, as in attributes.people")
     if name not in TARGETS:
         raise ValueError(f"the appeal has no such field{_meant(name)}")
     return TARGETS[name]

@@ -15,7 +15,7 @@ from typing import Any, TypeAlias
 from hub import phones
 from hub.coordinates import Crs, Point, to_wgs84
 from hub.errors import Unreadable
-from hub.patterns import LONGEST_TEXT
+from hub.patterns import Pattern
 from hub.texts import storable, storable_json, text_of, without_markup
 
 Step: TypeAlias = Callable[[Any], Any]
@@ -40,16 +40,18 @@ def one(nulls: frozenset[str]) -> Step:
     numbers = frozenset(float(null) for null in nulls if _SENTINEL_NUMBER.fullmatch(null))
 
     def clean(value: Any) -> Any:
+        while isinstance(value, list | tuple) and len(value) == 1:
+            value = value[0]
         if value.__class__ is str:
             value = value.strip()
             return None if value in nulls else value
-        if value is None or value.__class__ is bool:
-            return value
-        if isinstance(value, list | tuple) and len(value) > 1:
+        if isinstance(value, list | tuple) and value:
             raise Unreadable(value, "stands where one value is expected", hint="add join, or pick one in the path")
         if isinstance(value, list | tuple | dict):
-            return clean(value[0]) if value and not isinstance(value, dict) else value or None
-        return None if isinstance(value, int | float | Decimal) and value in numbers else value
+            return value or None
+        if isinstance(value, int | float | Decimal) and value.__class__ is not bool and value in numbers:
+            return None
+        return value
 
     return clean
 
@@ -112,15 +114,9 @@ def join(separator: str) -> Step:
     return lambda value: separator.join(map(text_of, value)) if isinstance(value, list) else text_of(value)
 
 
-def match(pattern: re.Pattern[str]) -> Step:
-    """Search a text for the pattern: its first group, or all it found."""
-    group = 1 if pattern.groups else 0
-
-    def found(value: Any) -> Any:
-        hit = pattern.search(text_of(value)[:LONGEST_TEXT])
-        return ((hit[group] or "").strip() or None) if hit else None
-
-    return found
+def match(pattern: Pattern) -> Step:
+    """Pick out of a text what the pattern finds."""
+    return lambda value: (pattern.pick(text_of(value)) or "").strip() or None
 
 
 def look_up(table: Mapping[str, Any], otherwise: Step) -> Step:
