@@ -17,9 +17,9 @@ from hypothesis import strategies as st
 
 from hub.config import Config, Schedule, json_schema, load
 from hub.config.document import BrokenFile, read
-from hub.config.messages import keys_of
 from hub.config.models import shared_keys, source_model
 from hub.config.schedule import ScheduleKeys
+from hub.config.shapes import keys_of
 from hub.connectors import REGISTRY
 from hub.errors import ConfigError, Mistake
 

@@ -7,11 +7,12 @@ from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from hub.config.document import BrokenFile, Document, KeyPath, Problem, read
+from hub.config.draft import Draft
 from hub.config.editor import json_schema
 from hub.config.nodes import MAX_BYTES
 from hub.config.schedule import Schedule
 from hub.config.secrets import resolve
-from hub.config.sources import Draft, Source
+from hub.config.sources import Source
 from hub.errors import ConfigError, Mistake
 
 __all__ = ["Config", "Schedule", "Source", "json_schema", "load"]

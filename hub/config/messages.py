@@ -1,54 +1,19 @@
 """Say what pydantic found wrong in one plain sentence, with what was probably meant."""
 
-import difflib
 import enum
 import json
-import types
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import Annotated, Any, Literal, Union, get_args, get_origin
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from typing import Any, get_args
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 from pydantic_core import ErrorDetails
 
 from hub.config.document import KeyPath, Problem
 from hub.config.secrets import Borrowed
+from hub.config.shapes import branches, field_at, keys_of, models_at
+from hub.config.spelling import closest, did_you_mean
 from hub.rules import Rule
 
-_SYNONYMS = {
-    "api": "rest",
-    "authentication": "auth",
-    "credentials": "auth",
-    "cron": "schedule",
-    "csv": "files",
-    "division": "area",
-    "dsn": "url",
-    "endpoint": "url",
-    "every": "schedule",
-    "excel": "files",
-    "fields": "map",
-    "folder": "files",
-    "ftp": "files",
-    "georeport": "open311",
-    "http": "rest",
-    "incremental": "since",
-    "interval": "schedule",
-    "json": "rest",
-    "kind": "connector",
-    "mapping": "map",
-    "name": "title",
-    "pagination": "page",
-    "paging": "page",
-    "protocol": "connector",
-    "sftp": "files",
-    "tz": "timezone",
-    "type": "connector",
-    "uri": "url",
-    "username": "user",
-    "zone": "timezone",
-}
-"""What people write for what is meant, where spelling alone would not tell."""
-
-_MOST_LISTED = 12
 _EXPECTED = {
     "string": "text",
     "bool": "true or false",
@@ -77,6 +42,14 @@ _BOUNDS = {
 }
 
 
+def validated(model: type[BaseModel], raw: Any, borrowed: Mapping[KeyPath, Borrowed]) -> tuple[Any, list[Problem]]:
+    """Return the model that `raw` reads as, or None and what is wrong with it."""
+    try:
+        return model.model_validate(raw), []
+    except ValidationError as error:
+        return None, list(explain(error.errors(include_url=False), raw, model, borrowed))
+
+
 def explain(
     errors: Sequence[ErrorDetails], raw: Any, model: type[BaseModel], borrowed: Mapping[KeyPath, Borrowed]
 ) -> Iterator[Problem]:
@@ -93,26 +66,6 @@ def explain(
         telling = [error for error in here if not (inside and _is_wrong_type(error))]
         if telling:
             yield Problem(path, _sentence(telling, raw, path, model, borrowed))
-
-
-def did_you_mean(word: str, known: Iterable[str]) -> str:
-    """`; did you mean 'x'?` when something known is near; all that is known when it is not, and they are few."""
-    names = sorted(known)
-    if near := closest(word, names):
-        return f"; did you mean '{near}'?"
-    if len(names) > _MOST_LISTED:
-        return "; `hub schema connectors` lists those that there are"
-    return f" (known: {', '.join(names)})"
-
-
-def closest(word: str, known: Iterable[str]) -> str | None:
-    """What `word` was probably meant to be, if anything."""
-    names = {name.casefold().replace("-", "_"): name for name in known}
-    plain = word.casefold().replace("-", "_")[:80]
-    if (meant := _SYNONYMS.get(plain)) in names.values():
-        return meant
-    found = difflib.get_close_matches(plain, names, n=1, cutoff=0.6)
-    return names[found[0]] if found else None
 
 
 def shown(value: Any) -> str:
@@ -204,7 +157,7 @@ def _sentence(
 def _choice(model: type[BaseModel], raw: Any, path: KeyPath) -> str:
     """What a missing key may be, where its type is a short list."""
     for parent in models_at(model, raw, path[:-1]):
-        for branch in branches(field.annotation if (field := _field(parent, path[-1])) else None):
+        for branch in branches(field.annotation if (field := field_at(parent, path[-1])) else None):
             known = list(branch) if isinstance(branch, enum.EnumMeta) else get_args(branch)
             if known and all(isinstance(one, str | int) for one in known):
                 return f"; it is {' or '.join(str(one) for one in known)}"
@@ -259,59 +212,3 @@ _SPECIAL: Mapping[str, Callable[[ErrorDetails, str], str]] = {
     "too_long": lambda error, _: f"holds more than {error['ctx']['max_length']}",
     "string_pattern_mismatch": lambda error, value: f"{value} does not read as {error['ctx']['pattern']}",
 }
-
-
-def keys_of(model: type[BaseModel]) -> set[str]:
-    """The keys of a model as they are written in YAML."""
-    return {field.alias or name for name, field in model.model_fields.items()}
-
-
-def models_at(annotation: Any, raw: Any, path: KeyPath) -> Iterator[type[BaseModel]]:
-    """Yield the models that may stand at a path, judged by the type and by what the file says there."""
-    for branch in branches(annotation):
-        if isinstance(branch, type) and issubclass(branch, BaseModel):
-            if not _fits(branch, raw):
-                continue
-            if not path:
-                yield branch
-            elif field := _field(branch, path[0]):
-                yield from models_at(field.annotation, _child(raw, path[0]), path[1:])
-        elif path and (arguments := get_args(branch)):
-            yield from models_at(arguments[-1], _child(raw, path[0]), path[1:])
-
-
-def branches(annotation: Any) -> Iterator[Any]:
-    """Yield the alternatives of a type: the members of a union, without their annotations."""
-    origin = get_origin(annotation)
-    if origin is Annotated:
-        yield from branches(get_args(annotation)[0])
-    elif origin in (Union, types.UnionType):
-        for member in get_args(annotation):
-            yield from branches(member)
-    else:
-        yield annotation
-
-
-def _field(model: type[BaseModel], key: str | int) -> Any:
-    return next((field for name, field in model.model_fields.items() if key in (field.alias or name, name)), None)
-
-
-def _fits(model: type[BaseModel], raw: Any) -> bool:
-    """Whether the constants of a model (such as `by: cursor`) are those that the file gives."""
-    for name, field in model.model_fields.items():
-        given = _child(raw, field.alias or name)
-        if get_origin(field.annotation) is Literal and isinstance(given, str) and given not in _constants(field):
-            return False
-    return True
-
-
-def _constants(field: Any) -> set[str]:
-    return {str(one.value if isinstance(one, enum.Enum) else one) for one in get_args(field.annotation)}
-
-
-def _child(raw: Any, key: str | int) -> Any:
-    if isinstance(raw, dict):
-        return raw.get(str(key))
-    if isinstance(raw, list) and isinstance(key, int) and key < len(raw):
-        return raw[key]
-    return None

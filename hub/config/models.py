@@ -9,8 +9,9 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError, available_timezones
 
 from pydantic import ConfigDict, Field, PlainValidator, StrictBool, WithJsonSchema, create_model, model_validator
 
-from hub.config.messages import closest, keys_of
 from hub.config.schedule import ScheduleKeys
+from hub.config.shapes import keys_of
+from hub.config.spelling import closest
 from hub.connectors import REGISTRY
 from hub.connectors.base import Options
 from hub.model import Integration, SourceClass

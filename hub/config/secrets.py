@@ -5,15 +5,18 @@ path, and is never repeated in a message.
 """
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
+
+from pydantic import BaseModel, SecretStr
 
 from hub.config.document import Document, KeyPath, Problem
 
 MAX_FILE_BYTES = 64 * 1024
 
+_HARMLESS_HEADERS = {"accept", "accept-language", "accept-encoding", "content-type", "user-agent", "referer", "origin"}
 _PLACEHOLDER = re.compile(r"\$\$\{|\$\{(?P<inside>[^{}]*)\}|\$\{")
 _NAME = re.compile(r"(?P<name>[A-Za-z_][A-Za-z0-9_]*)(?::-(?P<fallback>.*))?", re.DOTALL)
 
@@ -28,6 +31,26 @@ class Borrowed:
     written: str
     value: str
     clear: bool
+
+
+def held_secrets(value: Any, path: KeyPath = ()) -> Iterator[tuple[KeyPath, str]]:
+    """Yield each secret that a validated model holds, and where; headers that no one needs to hide are left out."""
+    if isinstance(value, SecretStr):
+        yield path, value.get_secret_value()
+    for step, child in _children(value):
+        if str(step).lower() not in _HARMLESS_HEADERS or path[-1:] != ("headers",):
+            yield from held_secrets(child, (*path, step))
+
+
+def _children(value: Any) -> Iterable[tuple[str | int, Any]]:
+    if isinstance(value, BaseModel):
+        fields = type(value).model_fields
+        return [(fields[name].alias or name, getattr(value, name)) for name in fields]
+    if isinstance(value, dict):
+        return value.items()
+    if isinstance(value, list | tuple):
+        return list(enumerate(value))
+    return ()
 
 
 class _Missing(Exception):

@@ -1,0 +1,116 @@
+"""Judge a whole file: what stands at its top, and each of its sources, every problem gathered."""
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+from zoneinfo import ZoneInfo
+
+from hub.config.document import Document, KeyPath, Problem
+from hub.config.messages import shown, validated
+from hub.config.models import (
+    MAX_SOURCES,
+    OWN_KEYS,
+    SOURCE_NAME,
+    DefaultKeys,
+    FileKeys,
+    SourceKeys,
+    laid_beneath,
+    shared_keys,
+    source_model,
+)
+from hub.config.secrets import Borrowed
+from hub.config.shapes import keys_of
+from hub.config.sources import Entry, File, Source
+from hub.config.spelling import did_you_mean
+from hub.connectors import REGISTRY
+
+
+@dataclass(frozen=True)
+class Draft:
+    """A file on its way to sources: nothing in it is trusted yet."""
+
+    document: Document
+    borrowed: Mapping[KeyPath, Borrowed]
+    folder: Path
+    production: bool
+
+    def sources(self) -> tuple[list[Source], list[Problem]]:
+        """Return every source that can be built, and everything that is wrong."""
+        sources, problems = [], list(self._top_problems())
+        for name, own in list(self._part("sources").items())[:MAX_SOURCES]:
+            if not isinstance(own, dict):
+                continue  # the top's problems say so
+            source, wrong = self._source(name, own)
+            problems += wrong
+            if source:
+                sources.append(source)
+        return sources, problems
+
+    @cached_property
+    def timezone(self) -> ZoneInfo:
+        model, _ = validated(DefaultKeys, self.defaults, {})
+        return model.timezone if model else ZoneInfo("UTC")
+
+    @cached_property
+    def defaults(self) -> Mapping[str, Any]:
+        return self._part("defaults")
+
+    @cached_property
+    def file(self) -> File:
+        maps = {name: table for name, table in self._part("maps").items() if isinstance(table, dict)}
+        return File(self.document, self.borrowed, maps, self.folder, self.production)
+
+    def _part(self, key: str) -> Mapping[str, Any]:
+        top = self.document.value
+        part = top.get(key) if isinstance(top, dict) else None
+        return part if isinstance(part, dict) else {}
+
+    def _top_problems(self) -> Iterator[Problem]:
+        yield from validated(FileKeys, self.document.value, self.borrowed)[1]
+        names = self._part("sources")
+        if len(names) > MAX_SOURCES:
+            yield Problem(("sources",), f"holds {len(names)} sources; one file holds at most {MAX_SOURCES}")
+        for name in names:
+            yield from _name_problems(name)
+        for path, message in validated(DefaultKeys, self.defaults, self.file.borrowed_by_defaults)[1]:
+            yield Problem(("defaults", *path), message)
+        shared = shared_keys()
+        for key in self.defaults:
+            if key in OWN_KEYS:
+                yield Problem(("defaults", key), "every source says this itself; it cannot be a default")
+            elif key not in shared:
+                yield Problem(("defaults", key), f"no key that sources share{did_you_mean(key, shared)}")
+
+    def _source(self, name: str, own: Mapping[str, Any]) -> tuple[Source | None, list[Problem]]:
+        connector = own.get("connector")
+        if not isinstance(connector, str) or connector not in REGISTRY:
+            return None, [_connector_problem(name, own)]
+        entry = self._entry(name, own, source_model(connector))
+        source, problems = entry.source()
+        return source, [Problem(entry.origin(path), message) for path, message in problems]
+
+    def _entry(self, name: str, own: Mapping[str, Any], model: type[SourceKeys]) -> Entry:
+        known = keys_of(model)
+        defaults = {key: value for key, value in self.defaults.items() if key in known}
+        return Entry(name, laid_beneath(defaults, own), model, self.file)
+
+
+def _name_problems(name: str) -> Iterator[Problem]:
+    if SOURCE_NAME.fullmatch(name):
+        return
+    tame = "-".join(name.lower().replace("_", " ").replace(".", " ").split()).lstrip("-0123456789")[:63]
+    meant = f"; did you mean '{tame}'?" if SOURCE_NAME.fullmatch(tame) else ", such as 'hotline-12345'"
+    rule = "a source's name is 1 to 63 small letters, digits and '-', beginning with a letter"
+    yield Problem(("sources", name), f"{rule}{meant}")
+
+
+def _connector_problem(name: str, own: Mapping[str, Any]) -> Problem:
+    path = ("sources", name, "connector")
+    known = ", ".join(sorted(REGISTRY))
+    if "connector" not in own:
+        return Problem(path, f"is missing; it names the protocol that the system speaks (known: {known})")
+    named = own["connector"]
+    meant = did_you_mean(named, REGISTRY).partition(" (known")[0] if isinstance(named, str) else ""
+    return Problem(path, f"no connector {shown(named)}{meant} (known: {known})")
