@@ -1,0 +1,213 @@
+"""Show the hub at work on the made-up city: `python -m replica.demo`, which is what `make demo` runs."""
+
+import asyncio
+import json
+import os
+import re
+import signal
+import socket
+import sys
+import unicodedata
+from collections.abc import AsyncIterator, Mapping
+from contextlib import asynccontextmanager, suppress
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any
+
+import aiohttp
+
+from replica.replica import HOST, PORT, Replica
+
+ROOT = Path(__file__).resolve().parent.parent
+QUERY = "{ appeals(first: 3) { nodes { source { title } title status createdAt } } }"
+STANDING = "{ sources { name title connector health { lastRunAt lastSuccessAt lastError served rejected } } }"
+
+_FIRST_RUNS = 90  # seconds that the sources get for their first runs
+_STOPPING = 10  # seconds that the hub gets to stop by itself
+
+
+class Hindered(Exception):
+    """The demonstration cannot start, or go on: the message says why, and what to do."""
+
+
+def main() -> int:
+    """Run until Ctrl-C or SIGTERM; return 1 when something is in the way."""
+    try:
+        asyncio.run(_until_stopped())
+    except Hindered as hindrance:
+        sys.stderr.write(f"{hindrance}\n")
+        return 1
+    except KeyboardInterrupt:  # Before the handlers stood.
+        return 130
+    return 0
+
+
+async def _until_stopped() -> None:
+    stopped = asyncio.Event()
+    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        asyncio.get_running_loop().add_signal_handler(number, stopped.set)
+    showing = asyncio.create_task(_show())
+    waiting = asyncio.create_task(stopped.wait())
+    await asyncio.wait({showing, waiting}, return_when=asyncio.FIRST_COMPLETED)
+    if stopped.is_set():
+        _say("\nstopping")
+        showing.cancel()
+    waiting.cancel()
+    with suppress(asyncio.CancelledError):
+        await showing
+
+
+async def _show() -> None:
+    """Start the city and the hub, tell what they do, and go on until cancelled."""
+    _require_free(os.environ.get("HUB_HOST", HOST), int(os.environ.get("HUB_PORT", "8000")), "HUB_PORT")
+    port, files = int(os.environ.get("REPLICA_PORT", str(PORT))), _folder()
+    _require_free(HOST, port, "REPLICA_PORT")
+    began = datetime.now(UTC)
+    async with Replica(files=files, port=port) as city:
+        _say(f"a made-up city of {len(city.desks)} legacy systems on {city.url} and in {_short(files)}")
+        surroundings = {"REPLICA_URL": city.url, "REPLICA_FILES": str(files)}
+        log = files / "hub.log"
+        async with _hub(surroundings, log) as (hub, endpoint):
+            telling = asyncio.create_task(_tell(endpoint, began))
+            ended = asyncio.create_task(hub.wait())
+            try:
+                await asyncio.wait({telling, ended}, return_when=asyncio.FIRST_COMPLETED)
+                if telling.done():
+                    await telling
+                await ended
+            finally:
+                telling.cancel()
+                ended.cancel()
+            raise Hindered(_last_words(hub, log))
+
+
+def _folder() -> Path:
+    files = Path(os.environ.get("REPLICA_FILES", ".replica")).resolve()
+    files.mkdir(parents=True, exist_ok=True)
+    return files
+
+
+def _short(path: Path) -> Path:
+    """Write a path as one types it here."""
+    return path.relative_to(Path.cwd()) if path.is_relative_to(Path.cwd()) else path
+
+
+def _require_free(host: str, port: int, variable: str) -> None:
+    try:
+        with socket.create_server((host, port)):
+            pass
+    except OSError as error:
+        cure = f"stop what uses it, or choose another: {variable}={port + 1} make demo"
+        raise Hindered(f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}): {cure}") from error
+
+
+@asynccontextmanager
+async def _hub(surroundings: Mapping[str, str], log: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+    """Run `hub serve`, and give its process and its endpoint."""
+    _say(f"the hub is starting (its data: {os.environ.get('HUB_DATA', '.hub')}, its log: {_short(log)})")
+    command = (sys.executable, "-m", "hub.cli", "--config", str(ROOT / "connectors.yaml"), "serve")
+    with log.open("wb") as stderr:
+        # In a session of its own: Ctrl-C reaches only this process, which then stops the hub in good order.
+        hub = await asyncio.create_subprocess_exec(
+            *command,
+            stdin=asyncio.subprocess.DEVNULL,
+            stdout=asyncio.subprocess.PIPE,
+            stderr=stderr,
+            env={**os.environ, **surroundings},
+            start_new_session=True,
+        )
+    try:
+        yield hub, await _endpoint(hub, log)
+    finally:
+        await _stop(hub)
+
+
+async def _endpoint(hub: asyncio.subprocess.Process, log: Path) -> str:
+    """Wait for the line in which the hub says where it serves."""
+    said = await hub.stdout.readline() if hub.stdout else b""
+    if found := re.search(r"https?://\S+", said.decode()):
+        return found[0]
+    await hub.wait()
+    raise Hindered(_last_words(hub, log))
+
+
+async def _stop(hub: asyncio.subprocess.Process) -> None:
+    if hub.returncode is not None:
+        return
+    hub.terminate()
+    try:
+        await asyncio.wait_for(hub.wait(), _STOPPING)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            os.killpg(hub.pid, signal.SIGKILL)
+        await hub.wait()
+
+
+def _last_words(hub: asyncio.subprocess.Process, log: Path) -> str:
+    lines = log.read_text(errors="replace").splitlines()[-15:]
+    return "\n".join([*lines, f"the hub ended with exit code {hub.returncode}; see {log}"])
+
+
+async def _tell(endpoint: str, began: datetime) -> None:
+    """Wait for the sources' first runs, telling of each, then say what to do next."""
+    async with aiohttp.ClientSession() as http:
+        sources = await _first_runs(http, endpoint, began)
+        served = sum(source["health"]["served"] for source in sources)
+        command = f"curl -s {endpoint} -H 'content-type: application/json' -d '{json.dumps({'query': QUERY})}'"
+        answer = await _asked(http, endpoint, QUERY)
+    _say(f"\nserving {endpoint}   ({len(sources)} sources, {served:,} appeals)")
+    _say(f"\nAsk it:\n\n$ {command}\n{json.dumps(answer, ensure_ascii=False, separators=(',', ':'))}")
+    python = _short(Path(sys.executable))
+    _say(f"\nThe city goes on; watch its changes as they come:\n\n$ {python} -m replica.watch {endpoint}")
+    _say(f"\nSee how the sources do, and what was set aside and why:\n\n$ {python.with_name('hub')} rejected")
+    _say("\nCtrl-C stops all of it. What was pulled stays; the next start goes on from there.")
+    await asyncio.Event().wait()
+
+
+async def _first_runs(http: aiohttp.ClientSession, endpoint: str, began: datetime) -> list[dict[str, Any]]:
+    """Return how the sources stand once each has had a run, or when they have had time enough."""
+    told: set[str] = set()
+    sources: list[dict[str, Any]] = []
+    while len(told) < len(sources) or not sources:
+        if (datetime.now(UTC) - began).total_seconds() > _FIRST_RUNS:
+            _say(f"still waiting for {len(sources) - len(told)} sources; they will come in time")
+            break
+        await asyncio.sleep(0.2)
+        sources = (await _asked(http, endpoint, STANDING))["data"]["sources"]
+        for source in sources:
+            if source["name"] not in told and _has_run(source["health"], began):
+                told.add(source["name"])
+                _say(_standing(source))
+    return sources
+
+
+def _has_run(health: dict[str, Any], since: datetime) -> bool:
+    """Tell whether a run has ended, well or badly, since the demonstration began."""
+    ended = health["lastSuccessAt"]
+    return bool(health["lastError"]) or (ended is not None and datetime.fromisoformat(ended) >= since)
+
+
+def _standing(source: dict[str, Any]) -> str:
+    health = source["health"]
+    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in source["title"])
+    name = f"  {source['title']:<{28 - wide}}{source['connector']:<10}"
+    if health["lastError"]:
+        return f"{name}{health['lastError']}"
+    return f"{name}{health['served']:>5} appeals {health['rejected']:>4} rejected"
+
+
+async def _asked(http: aiohttp.ClientSession, endpoint: str, query: str) -> dict[str, Any]:
+    async with http.post(endpoint, json={"query": query}) as response:
+        answer: dict[str, Any] = await response.json(content_type=None)
+    return answer
+
+
+def _say(line: str) -> None:
+    # Whoever read along may have gone; the demonstration goes on.
+    with suppress(BrokenPipeError):
+        sys.stdout.write(f"{line}\n")
+        sys.stdout.flush()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
