@@ -12,6 +12,8 @@ HubError
 │   ├── StoreUnavailable    try again later: the database is away
 │   └── SchemaTooNew        upgrade the hub: the database was written by a newer one
 └── QueryError          mend the query: the client asked for something that cannot be
+
+Unreadable stands apart: the steps of a mapping raise it, and it never leaves `normalize`.
 """
 
 from dataclasses import dataclass

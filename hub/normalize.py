@@ -10,6 +10,7 @@ and hand it from step to step (`Mapping.code` shows them). Beside the rules four
 """
 
 import hashlib
+import json
 import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as Table
@@ -19,8 +20,6 @@ from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
-
 from hub import rules as words
 from hub import steps
 from hub.errors import MappingError, TicketRejected, Unreadable
@@ -28,7 +27,7 @@ from hub.model import BROKEN, Appeal, Ticket
 from hub.paths import Path
 from hub.recipes import Recipe, Workshop
 from hub.rules import Rule
-from hub.texts import opening
+from hub.texts import opening, storable
 
 __all__ = ["Mapping", "MappingError", "Rule", "compile_mapping", "normalize"]
 
@@ -64,8 +63,8 @@ def normalize(ticket: Ticket, mapping: Mapping) -> Appeal:
     """Return the appeal that the ticket reads as; raise TicketRejected with the reason and the appeal's field."""
     if not _is_object(ticket):
         raise TicketRejected("the ticket is no object with named fields", field="external_id")
-    if BROKEN in ticket:
-        raise TicketRejected(str(ticket[BROKEN]), field="external_id")
+    if isinstance(reason := ticket.get(BROKEN), str):
+        raise TicketRejected(opening(storable(reason), 300), field="external_id")
     return mapping.read(ticket)
 
 
@@ -98,10 +97,13 @@ def compile_mapping(
 
 def _fingerprint(rules: Table[str, Rule], maps: Table[str, Any], zone: ZoneInfo, nulls: Sequence[str]) -> str:
     said = {name: rule.model_dump(by_alias=True, exclude_unset=True) for name, rule in rules.items()}
-    shared = {rule.map: dict(maps[rule.map]) for rule in rules.values() if isinstance(rule.map, str)}
-    options = orjson.OPT_SORT_KEYS | orjson.OPT_NON_STR_KEYS
-    canonical = orjson.dumps([said, shared, zone.key, sorted(map(str, nulls))], default=str, option=options)
-    return hashlib.blake2b(canonical, digest_size=16).hexdigest()
+    shared = {
+        rule.map: {str(word): meant for word, meant in maps[rule.map].items()}
+        for rule in rules.values()
+        if isinstance(rule.map, str)
+    }
+    canonical = json.dumps([said, shared, zone.key, sorted(map(str, nulls))], sort_keys=True, default=str)
+    return hashlib.blake2b(canonical.encode(), digest_size=16).hexdigest()
 
 
 class _Script:

@@ -82,8 +82,9 @@ class Rule(BaseModel):
     time: Clock | None = Field(None, description="Put the time at the start (00:00:00) or end (23:59:59) of its day.")
     crs: Crs | None = Field(
         None,
-        description="What the point's longitude and latitude count in; obligatory for location.point. GCJ-02 is of "
-        "Amap, Tencent and Tianditu's rivals, BD-09 of Baidu. (0, 0) is no point.",
+        description="What the point's longitude and latitude count in; obligatory for location.point. Amap and "
+        "Tencent give gcj02, Baidu bd09, GPS and Tianditu wgs84. The point is two numbers, longitude first, a WKT "
+        "POINT, a GeoJSON Point or an object that names both. (0, 0) is no point.",
     )
     default: Any = Field(
         None, description="What the field is when nothing came: a value of the appeal, taken as it stands."

@@ -111,6 +111,12 @@ def test_a_ticket_that_is_no_object_is_rejected():
             normalize(ticket, mapping(BASE))
 
 
+def test_a_row_that_its_connector_could_not_read_is_rejected_for_that_reason():
+    assert rejected(**{"@broken": "row 7 has 12 cells,\nnot 13" + "\x00" * 9 + "!" * 900}).message == (
+        "row 7 has 12 cells, not 13" + "!" * 274
+    )
+
+
 def test_lines_are_cut_after_500_characters_and_contents_after_50000():
     found = appeal({"content": "text", "lead_org": "text"}, title="题" * 600, text="文" * 60_000)
 
@@ -491,6 +497,10 @@ def test_the_fingerprint_tells_a_mended_mapping_from_the_old_one():
     assert mended.fingerprint != base
 
 
+def test_a_huge_number_in_a_mapping_is_no_accident():
+    assert mapping({**BASE, "attributes.n": {"value": 10**30}}).fingerprint
+
+
 def test_names_in_a_mapping_cannot_become_code():
     key = "'); __import__('os').abort(); ('"
     rules = {**BASE, f'attributes.{key}"\n': f'"{key}"', "area": '"a\\nb"'}
@@ -530,19 +540,24 @@ names = st.one_of(st.sampled_from("abcdestkpgv"), st.just("at"), st.text(st.char
 anything = st.recursive(
     scalars, lambda inner: st.lists(inner, max_size=4) | st.dictionaries(names, inner, max_size=5), max_leaves=15
 )
-tickets = st.one_of(
-    st.fixed_dictionaries(
-        {
-            "a": st.just(1),
-            "b": st.just("2026-03-01"),
-            "t": st.integers(1, 99),
-            "at": st.sampled_from(["2026-03-01", 45000]),
-        },
-        optional=dict.fromkeys("cdskpg", anything),
-    ),
-    st.dictionaries(names, anything, max_size=12),
-    anything,
+wild_text = st.text(st.characters(codec=None), max_size=30)
+well_shaped = st.fixed_dictionaries(
+    {
+        "a": st.integers(0, 9),
+        "b": st.just("2026-03-01"),
+        "t": st.integers(1, 99),
+        "at": st.sampled_from(["2026-03-01", 45000, 1772600000000, "2026年3月1日", None]),
+        "s": st.sampled_from(["1", 1, True, "0", None]),
+    },
+    optional={
+        "c": wild_text,
+        "d": st.dictionaries(names, wild_text | st.integers(), max_size=4),
+        "k": st.lists(st.fixed_dictionaries({"v": wild_text | st.just("1")}), max_size=4),
+        "p": wild_text | st.integers(),
+        "g": st.tuples(st.floats(-180, 180), st.floats(-90, 90)).map(list),
+    },
 )
+tickets = st.one_of(well_shaped, st.dictionaries(names, anything, max_size=12), anything)
 
 
 @settings(deadline=None, max_examples=400, suppress_health_check=[HealthCheck.too_slow])
