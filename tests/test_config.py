@@ -5,9 +5,11 @@ import os
 import socket
 import tempfile
 import time
+from collections.abc import Iterator, Mapping
 from datetime import UTC, datetime, timedelta
 from itertools import pairwise
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 import jsonschema
@@ -155,12 +157,41 @@ def assert_judged(raw: bytes) -> None:
     assert all(1 <= mistake.line <= raw.count(b"\n") + 2 for mistake in found)
 
 
-def judged(path: Path) -> tuple[Mistake, ...]:
+def judged(path: Path, environ: Mapping[str, str] = ENVIRON) -> tuple[Mistake, ...]:
     try:
-        load(path, ENVIRON)
+        load(path, environ)
     except ConfigError as error:
         return error.mistakes
     return ()
+
+
+def leaves(value: Any, path: tuple[str | int, ...] = ()) -> Iterator[tuple[str | int, ...]]:
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else None
+    if children is None:
+        yield path
+        return
+    for key, child in children:
+        yield from leaves(child, (*path, key))
+
+
+def replaced(value: Any, path: tuple[str | int, ...], new: str) -> Any:
+    if not path:
+        return new
+    copy = value.copy()
+    copy[path[0]] = replaced(value[path[0]], path[1:], new)
+    return copy
+
+
+@pytest.mark.parametrize("secret", ["canary'q\"\\x", "[?canary"])
+@pytest.mark.parametrize("name", ["chinese-keys", "every-paging", "files", "open311"])
+def test_a_secret_is_never_shown_wherever_it_stands(name, secret, tmp_path):
+    whole = read((CONFIGS / f"{name}.good.yaml").read_bytes()).value
+    environ = ENVIRON | {"SECRET": secret}
+
+    for path in leaves(whole):
+        found = judged(written(tmp_path, json.dumps(replaced(whole, path, "${SECRET}"), ensure_ascii=False)), environ)
+
+        assert [mistake for mistake in found if "canary" in str(mistake)] == [], path
 
 
 # ── what is read ──
@@ -433,7 +464,7 @@ def test_the_file_of_the_repository_loads_and_its_schema_agrees(validator):
 def test_the_committed_schema_is_fresh():
     committed = (CONFIGS.parent.parent / "connectors.schema.json").read_text()
 
-    assert json.loads(committed) == json_schema()
+    assert json.loads(committed) == json_schema(), "run `hub schema connectors > connectors.schema.json`"
 
 
 # ── when a source is due ──

@@ -23,7 +23,7 @@ from hub.config.models import (
 from hub.config.secrets import Borrowed
 from hub.config.shapes import keys_of
 from hub.config.sources import Entry, File, Source
-from hub.config.spelling import did_you_mean
+from hub.config.spelling import closest, did_you_mean
 from hub.connectors import REGISTRY
 
 
@@ -86,10 +86,20 @@ class Draft:
     def _source(self, name: str, own: Mapping[str, Any]) -> tuple[Source | None, list[Problem]]:
         connector = own.get("connector")
         if not isinstance(connector, str) or connector not in REGISTRY:
-            return None, [_connector_problem(name, own)]
+            return None, [self._connector_problem(name, own)]
         entry = self._entry(name, own, source_model(connector))
         source, problems = entry.source()
         return source, [Problem(entry.origin(path), message) for path, message in problems]
+
+    def _connector_problem(self, name: str, own: Mapping[str, Any]) -> Problem:
+        path: KeyPath = ("sources", name, "connector")
+        known = ", ".join(sorted(REGISTRY))
+        if "connector" not in own:
+            return Problem(path, f"is missing; it names the protocol that the system speaks (known: {known})")
+        named = self.borrowed[path].written if path in self.borrowed else own["connector"]
+        near = closest(named, REGISTRY) if isinstance(named, str) else None
+        meant = f"; did you mean '{near}'?" if near else ""
+        return Problem(path, f"no connector {shown(named)}{meant} (known: {known})")
 
     def _entry(self, name: str, own: Mapping[str, Any], model: type[SourceKeys]) -> Entry:
         known = keys_of(model)
@@ -104,13 +114,3 @@ def _name_problems(name: str) -> Iterator[Problem]:
     meant = f"; did you mean '{tame}'?" if SOURCE_NAME.fullmatch(tame) else ", such as 'hotline-12345'"
     rule = "a source's name is 1 to 63 small letters, digits and '-', beginning with a letter"
     yield Problem(("sources", name), f"{rule}{meant}")
-
-
-def _connector_problem(name: str, own: Mapping[str, Any]) -> Problem:
-    path = ("sources", name, "connector")
-    known = ", ".join(sorted(REGISTRY))
-    if "connector" not in own:
-        return Problem(path, f"is missing; it names the protocol that the system speaks (known: {known})")
-    named = own["connector"]
-    meant = did_you_mean(named, REGISTRY).partition(" (known")[0] if isinstance(named, str) else ""
-    return Problem(path, f"no connector {shown(named)}{meant} (known: {known})")

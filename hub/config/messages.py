@@ -80,9 +80,10 @@ def shown(value: Any) -> str:
 
 
 def masked(message: str, path: KeyPath, borrowed: Mapping[KeyPath, Borrowed]) -> str:
-    """The message, or a blunter one if it might repeat what was borrowed at the path or beneath it."""
-    if path in borrowed:
-        return f"what {borrowed[path].written} holds does not fit here"
+    """The message, or a blunter one if it might repeat what was borrowed at the path, above it or beneath it."""
+    for length in range(1, len(path) + 1):
+        if one := borrowed.get(path[:length]):
+            return f"what {one.written} holds does not fit here"
     beneath = (one for where, one in borrowed.items() if where[: len(path)] == path)
     for one in beneath:
         if one.value in message or repr(one.value)[1:-1] in message:

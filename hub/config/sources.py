@@ -13,13 +13,14 @@ from hub.config.models import SourceKeys, source_model
 from hub.config.schedule import Schedule
 from hub.config.secrets import Borrowed, held_secrets
 from hub.config.shapes import keys_of
+from hub.config.spelling import synonym
 from hub.connectors import REGISTRY
 from hub.connectors.base import Connector, Place
 from hub.errors import HubError, MappingError
 from hub.model import SourceRecord
 from hub.normalize import Mapping as AppealMapping
 from hub.normalize import compile_mapping
-from hub.rules import Rule
+from hub.rules import TARGETS, Rule
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,10 +119,12 @@ class Entry:
         return any(path[0] == "defaults" or path[:2] == ("sources", self.name) for path in self.file.document.spoiled)
 
     def _at_home(self, problem: Problem) -> Problem:
-        """Say of a key that another connector knows whose it is."""
+        """Say of a key that is known elsewhere where it belongs."""
         key = problem.path[0] if problem.path else ""
         if len(problem.path) != 1 or not problem.message.startswith("no such key"):
             return problem
+        if key in TARGETS:
+            return Problem(problem.path, "no such key here; a field of the appeal stands under map")
         owners = [connector for connector in sorted(REGISTRY) if key in keys_of(source_model(connector))]
         if not owners:
             return problem
@@ -145,9 +148,16 @@ class Entry:
                 nulls=keys.nulls if keys else (),
             )
         except MappingError as error:
-            told = [(path, message) for path, message in error.problems if path or whole]
-            return None, [Problem(("map", *path), self._masked(message, ("map", *path))) for path, message in told]
+            return None, [self._of_map(path, message) for path, message in error.problems if path or whole]
         return mapping, []
+
+    def _of_map(self, path: KeyPath, message: str) -> Problem:
+        written = self.raw.get("map")
+        is_bare = isinstance(written, dict) and path and isinstance(written.get(path[0]), str)
+        here = ("map", *(path[:1] if is_bare else path))
+        if path and message.startswith("the appeal has no such field") and (meant := synonym(str(path[0]), TARGETS)):
+            message = f"the appeal has no such field; did you mean '{meant}'?"
+        return Problem(here, self._masked(message, here))
 
     def _connector(self, keys: SourceKeys) -> tuple[Connector | None, list[Problem]]:
         place = Place(self.name, keys.timezone, self.file.folder)

@@ -1,16 +1,22 @@
 """Guess what a misspelt word was meant to be."""
 
 import difflib
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 
 _MOST_LISTED = 12
 
 _SYNONYMS = {
+    "address": "location.address",
     "api": "rest",
     "authentication": "auth",
+    "body": "content",
+    "category": "topic",
     "credentials": "auth",
     "cron": "schedule",
     "csv": "files",
+    "deadline": "due_at",
+    "description": "content",
+    "district": "area",
     "division": "area",
     "dsn": "url",
     "endpoint": "url",
@@ -21,18 +27,33 @@ _SYNONYMS = {
     "ftp": "files",
     "georeport": "open311",
     "http": "rest",
+    "id": "external_id",
     "incremental": "since",
     "interval": "schedule",
     "json": "rest",
     "kind": "connector",
+    "location": "location.point",
     "mapping": "map",
+    "mobile": "reporter.phone",
     "name": "title",
+    "number": "appeal_no",
+    "org": "lead_org",
+    "organization": "lead_org",
     "pagination": "page",
     "paging": "page",
+    "phone": "reporter.phone",
+    "point": "location.point",
     "protocol": "connector",
+    "region": "area",
+    "reporter": "reporter.name",
     "sftp": "files",
-    "tz": "timezone",
+    "source_id": "external_id",
+    "state": "status",
+    "subject": "title",
+    "summary": "title",
+    "text": "content",
     "type": "connector",
+    "tz": "timezone",
     "uri": "url",
     "username": "user",
     "zone": "timezone",
@@ -52,9 +73,18 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
 
 def closest(word: str, known: Iterable[str]) -> str | None:
     """What `word` was probably meant to be, if anything."""
-    names = {name.casefold().replace("-", "_"): name for name in known}
-    plain = word.casefold().replace("-", "_")[:80]
-    if (meant := _SYNONYMS.get(plain)) in names.values():
+    names = {_plain(name): name for name in known}
+    if meant := synonym(word, names.values()):
         return meant
-    found = difflib.get_close_matches(plain, names, n=1, cutoff=0.6)
+    found = difflib.get_close_matches(_plain(word), names, n=1, cutoff=0.6)
     return names[found[0]] if found else None
+
+
+def synonym(word: str, known: Collection[str]) -> str | None:
+    """The known word that people also call `word`."""
+    meant = _SYNONYMS.get(_plain(word))
+    return meant if meant in known else None
+
+
+def _plain(word: str) -> str:
+    return word.casefold().replace("-", "_")[:80]
