@@ -1,0 +1,62 @@
+"""The ASGI application: composes, decides nothing."""
+
+import asyncio
+from collections.abc import AsyncIterator, Collection
+from contextlib import asynccontextmanager, suppress
+
+from starlette.applications import Starlette
+from starlette.requests import Request
+from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
+from starlette.routing import BaseRoute, Route, WebSocketRoute
+
+from hub.errors import StoreError
+from hub.schema.endpoint import Endpoint
+from hub.schema.execution import Execution
+from hub.schema.limits import Limits
+from hub.schema.live import Live
+from hub.schema.schema import schema_sdl
+from hub.schema.socket import Sockets
+from hub.store.store import Store
+
+
+def create_app(
+    store: Store, *, production: bool = False, origins: Collection[str] = (), limits: Limits | None = None
+) -> Starlette:
+    """Serve the API over a store; `origins` are the foreign pages that may open a socket."""
+    live = Live(store.reads)
+    execution = Execution(store.reads, live, limits or Limits(), production=production)
+
+    async def home(_: Request) -> Response:
+        return PlainTextResponse("appeal hub: POST /graphql\n") if production else RedirectResponse("/graphql")
+
+    async def sdl(_: Request) -> Response:
+        return PlainTextResponse(schema_sdl())
+
+    async def alive(_: Request) -> Response:
+        return JSONResponse({"alive": True})
+
+    async def ready(_: Request) -> Response:
+        try:
+            await store.reads.ping()
+        except StoreError:
+            return JSONResponse({"ready": False, "problem": "the database does not answer"}, 503)
+        return JSONResponse({"ready": True})
+
+    @asynccontextmanager
+    async def lifespan(_: Starlette) -> AsyncIterator[None]:
+        poller = asyncio.create_task(live.run())
+        yield
+        poller.cancel()
+        with suppress(asyncio.CancelledError):
+            await poller
+
+    routes: list[BaseRoute] = [
+        Route("/graphql", Endpoint(execution)),
+        WebSocketRoute("/graphql", Sockets(execution, origins=origins)),
+        Route("/", home),
+        Route("/healthz", alive),
+        Route("/readyz", ready),
+    ]
+    if not production:
+        routes.append(Route("/schema.graphql", sdl))
+    return Starlette(routes=routes, lifespan=lifespan)

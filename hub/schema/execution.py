@@ -1,0 +1,242 @@
+"""From a client's operation to its answer: limits, validation, execution, errors; the same over HTTP and sockets."""
+
+import asyncio
+from collections.abc import AsyncGenerator, Collection, Mapping
+from contextlib import aclosing
+from dataclasses import dataclass
+from functools import lru_cache
+from inspect import isawaitable
+from typing import Any
+
+from graphql import (
+    DocumentNode,
+    ExecutionResult,
+    FragmentDefinitionNode,
+    GraphQLError,
+    GraphQLFormattedError,
+    OperationDefinitionNode,
+    OperationType,
+    StringValueNode,
+    Visitor,
+    execute,
+    parse,
+    subscribe,
+    validate,
+    visit,
+)
+from graphql.execution.values import get_variable_values
+
+from hub.errors import HubError, QueryError
+from hub.schema import problems
+from hub.schema.context import Context
+from hub.schema.cost import check_cost
+from hub.schema.limits import Limits, check_size
+from hub.schema.live import Live
+from hub.schema.schema import core_schema, schema
+from hub.store.reads import Reads
+
+WRONG_KIND = "WRONG_OPERATION_KIND"
+_REMEMBERED = 128  # documents parsed and validated; the largest allowed take about a megabyte each
+
+
+@dataclass(frozen=True, slots=True)
+class Operation:
+    """What a client asks."""
+
+    query: str
+    variables: Mapping[str, Any]
+    name: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Answer:
+    """What a client gets. A refused operation was never executed and has no data; `strict` is a refusal of our own."""
+
+    errors: list[GraphQLFormattedError]
+    data: Any = None
+    refused: bool = False
+    strict: bool = False
+
+    @property
+    def body(self) -> dict[str, Any]:
+        """The answer as it is written in JSON."""
+        body: dict[str, Any] = {} if self.refused else {"data": self.data}
+        return {"errors": self.errors, **body} if self.errors else body
+
+
+class Refused(Exception):
+    """The operation cannot be executed; `answer` says why."""
+
+    def __init__(self, *errors: GraphQLFormattedError, strict: bool = False) -> None:
+        super().__init__(errors)
+        self.answer = Answer(list(errors), refused=True, strict=strict)
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An operation that may be executed: one of a valid document, with its variables and a context of its own."""
+
+    document: DocumentNode
+    definition: OperationDefinitionNode
+    operation: Operation
+
+    @property
+    def kind(self) -> OperationType:
+        return self.definition.operation
+
+
+@dataclass(frozen=True, slots=True)
+class _Document:
+    """A document that could be read, and the faults that make it invalid."""
+
+    node: DocumentNode
+    faults: tuple[GraphQLFormattedError, ...]
+
+    @property
+    def strict(self) -> bool:
+        return any(fault["extensions"]["code"] != "INVALID_QUERY" for fault in self.faults)
+
+
+class Execution:
+    """Runs operations. Documents that could be read are remembered."""
+
+    def __init__(self, reads: Reads, live: Live, limits: Limits, *, production: bool) -> None:
+        self.limits = limits
+        self.production = production
+        self._reads = reads
+        self._live = live
+        self._schema = core_schema()
+        self._executor = schema().execution_context_class
+        self._documents = lru_cache(_REMEMBERED)(self._read)
+
+    def prepare(self, operation: Operation, kinds: Collection[OperationType]) -> Prepared:
+        """Parse, measure, choose, validate. Raises Refused, also for an operation of another kind than `kinds`."""
+        try:
+            document = self._documents(operation.query)
+            definition = _chosen(document.node, operation.name, kinds)
+            if document.faults:
+                raise Refused(*document.faults, strict=document.strict)
+            self._check_variables(document.node, definition, operation)
+        except QueryError as error:
+            raise Refused(problems.refusal(error), strict=True) from None
+        return Prepared(document.node, definition, operation)
+
+    def _read(self, query: str) -> _Document:
+        """Raises Refused or QueryError for what cannot even be read."""
+        try:
+            node = parse(query, max_tokens=self.limits.tokens, max_comments=self.limits.tokens)
+        except GraphQLError as error:
+            fault = problems.invalid(error)
+            raise Refused(fault, strict=fault["extensions"]["code"] != "SYNTAX_ERROR") from None
+        visit(node, _Texts())
+        if self.production:
+            visit(node, _Introspection())
+        check_size(node, self.limits)
+        errors = validate(self._schema, node, max_errors=20, hide_suggestions=self.production)
+        return _Document(node, tuple(map(problems.invalid, errors)))
+
+    def _check_variables(
+        self, document: DocumentNode, definition: OperationDefinitionNode, operation: Operation
+    ) -> None:
+        if _holds_nul(operation.variables):
+            raise _nul()
+        values = get_variable_values(
+            self._schema,
+            definition.variable_definitions or (),
+            dict(operation.variables),
+            max_errors=20,
+            hide_suggestions=self.production,
+        )
+        if isinstance(values, list):
+            raise Refused(*map(problems.bad_variable, values))
+        fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+        check_cost(self._schema, definition, fragments, values.coerced, self.limits.cost)
+
+    async def execute(self, prepared: Prepared) -> Answer:
+        """Answer a query; within the time that the limits leave it."""
+        try:
+            async with asyncio.timeout(self.limits.time.total_seconds()):
+                result = execute(self._schema, prepared.document, **self._arguments(prepared))
+                return _answer(await result if isawaitable(result) else result)
+        except TimeoutError:
+            seconds = self.limits.time.total_seconds()
+            late = QueryError("TIMEOUT", f"the query took longer than {seconds:g} s", limit=seconds)
+            return Answer([problems.refusal(late)], refused=True, strict=True)
+
+    async def follow(self, prepared: Prepared) -> AsyncGenerator[Answer, None]:
+        """Answer a subscription, once for every event. The last answer is refused when it ended in an error."""
+        source = subscribe(self._schema, prepared.document, **self._arguments(prepared))
+        results = await source if isawaitable(source) else source
+        if isinstance(results, ExecutionResult):
+            yield Answer([problems.failure(error) for error in results.errors or ()], refused=True)
+            return
+        try:
+            async with aclosing(results):  # type: ignore[type-var]  # graphql-core returns a generator, and says less
+                async for result in results:
+                    yield _answer(result)
+        except HubError as error:
+            ended = GraphQLError(str(error), original_error=error)
+            yield Answer([problems.failure(ended)], refused=True)
+
+    def _arguments(self, prepared: Prepared) -> dict[str, Any]:
+        return {
+            "context_value": Context.of(self._reads, self._live),
+            "variable_values": dict(prepared.operation.variables),
+            "operation_name": prepared.operation.name,
+            "executor_class": self._executor,
+            "hide_suggestions": self.production,
+            "operation_extensions": None,  # what Strawberry's executor asks for, and nobody sends
+        }
+
+
+def _nul() -> QueryError:
+    return QueryError("BAD_INPUT", "text must not hold the character U+0000")
+
+
+class _Texts(Visitor):
+    """PostgreSQL's text cannot hold NUL; GraphQL's can."""
+
+    def enter_string_value(self, node: StringValueNode, *_: Any) -> None:
+        if "\0" in node.value:
+            raise _nul()
+
+
+class _Introspection(Visitor):
+    def enter_field(self, node: Any, *_: Any) -> None:
+        if node.name.value in {"__schema", "__type"}:
+            raise QueryError("INTROSPECTION_OFF", "introspection is off in production", hint="ask for the SDL")
+
+
+def _chosen(document: DocumentNode, name: str | None, kinds: Collection[OperationType]) -> OperationDefinitionNode:
+    """The operation to execute, as the specification chooses it. Raises QueryError."""
+    operations = [node for node in document.definitions if isinstance(node, OperationDefinitionNode)]
+    if name is not None:
+        operations = [node for node in operations if node.name and node.name.value == name]
+    if not operations:
+        raise QueryError("BAD_INPUT", "the document has no operation" + ("" if name is None else f" {name!r}"))
+    if len(operations) > 1:
+        raise QueryError("BAD_INPUT", "the document has several operations", hint="say which in operationName")
+    if (kind := operations[0].operation) not in kinds:
+        raise QueryError(
+            WRONG_KIND,
+            f"a {kind.value} cannot be asked this way",
+            hint="subscriptions go over graphql-transport-ws, mutations over POST",
+        )
+    return operations[0]
+
+
+def _holds_nul(variables: Mapping[str, Any]) -> bool:
+    waiting: list[Any] = [variables]
+    while waiting:
+        value = waiting.pop()
+        if isinstance(value, str) and "\0" in value:
+            return True
+        if isinstance(value, Mapping):
+            waiting.extend((*value.keys(), *value.values()))
+        elif isinstance(value, list):
+            waiting.extend(value)
+    return False
+
+
+def _answer(result: ExecutionResult) -> Answer:
+    return Answer([problems.failure(error) for error in result.errors or ()], result.data)

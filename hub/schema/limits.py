@@ -1,0 +1,129 @@
+"""How large a query may be, checked before anything is executed, in time linear in the query.
+
+Strawberry's own limiters follow every spread of every fragment, which is exponential; here each is measured once.
+"""
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+
+from graphql import (
+    DirectiveNode,
+    DocumentNode,
+    FieldNode,
+    FragmentDefinitionNode,
+    FragmentSpreadNode,
+    InlineFragmentNode,
+    OperationDefinitionNode,
+    SelectionNode,
+)
+
+from hub.errors import QueryError
+
+
+@dataclass(frozen=True, slots=True)
+class Limits:
+    """What one operation, or one socket, may ask."""
+
+    body: int = 100_000
+    """Bytes of a request."""
+    tokens: int = 1_000
+    """Words and signs of a document, and as many comments."""
+    depth: int = 10
+    """Fields within fields."""
+    introspection_depth: int = 15
+    """The same below __schema and __type: the usual introspection query needs 14."""
+    aliases: int = 15
+    directives: int = 50
+    root_fields: int = 10
+    cost: int = 5_000
+    """Objects an answer may hold, as far as the query tells."""
+    time: timedelta = timedelta(seconds=10)
+    """How long one query may take."""
+    subscriptions: int = 100
+    """Operations under way on one socket."""
+
+
+@dataclass(frozen=True, slots=True)
+class Size:
+    """What counts in a selection, its fragments unfolded."""
+
+    depth: int = 0
+    introspection_depth: int = 0
+    aliases: int = 0
+    directives: int = 0
+    root_fields: int = 0
+
+    def beside(self, other: "Size") -> "Size":
+        return Size(
+            max(self.depth, other.depth),
+            max(self.introspection_depth, other.introspection_depth),
+            self.aliases + other.aliases,
+            self.directives + other.directives,
+            self.root_fields + other.root_fields,
+        )
+
+
+_CODES = {
+    "depth": "DEPTH_LIMIT",
+    "introspection_depth": "DEPTH_LIMIT",
+    "aliases": "ALIAS_LIMIT",
+    "directives": "DIRECTIVE_LIMIT",
+    "root_fields": "ROOT_FIELD_LIMIT",
+}
+
+
+def check_size(document: DocumentNode, limits: Limits) -> None:
+    """Raise QueryError when an operation of the document is larger than the limits."""
+    size = measure(document)
+    for name, code in _CODES.items():
+        value, limit = getattr(size, name), getattr(limits, name)
+        if value > limit:
+            words = name.replace("_", " ")
+            raise QueryError(code, f"the query's {words} is {value}; the limit is {limit}", limit=limit, value=value)
+
+
+def measure(document: DocumentNode) -> Size:
+    """The size of the document's operations together; a fragment that holds itself counts once, and fails elsewhere."""
+    fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
+    measured: dict[str, Size] = {}
+    total = Size()
+    for node in document.definitions:
+        if isinstance(node, OperationDefinitionNode):
+            variables = (variable.directives for variable in node.variable_definitions or ())
+            own = Size(directives=_count(node.directives, *variables))
+            total = total.beside(own).beside(_measure(node.selection_set.selections, fragments, measured))
+    return total
+
+
+def _measure(
+    selections: Iterable[SelectionNode], fragments: Mapping[str, FragmentDefinitionNode], measured: dict[str, Size]
+) -> Size:
+    total = Size()
+    for node in selections:
+        inner, own = Size(), Size(directives=_count(node.directives))
+        if isinstance(node, FieldNode):
+            if node.selection_set:
+                inner = _measure(node.selection_set.selections, fragments, measured)
+            total = total.beside(own).beside(_around(node, inner))
+        elif isinstance(node, InlineFragmentNode):
+            total = total.beside(own).beside(_measure(node.selection_set.selections, fragments, measured))
+        elif isinstance(node, FragmentSpreadNode):
+            name = node.name.value
+            if name not in measured and (fragment := fragments.get(name)):
+                measured[name] = Size()
+                inner = _measure(fragment.selection_set.selections, fragments, measured)
+                measured[name] = inner.beside(Size(directives=_count(fragment.directives)))
+            total = total.beside(own).beside(measured.get(name, inner))
+    return total
+
+
+def _around(field: FieldNode, inner: Size) -> Size:
+    depth, introspection = inner.depth + 1, inner.introspection_depth
+    if field.name.value in {"__schema", "__type"}:
+        depth, introspection = 1, inner.depth + 1
+    return Size(depth, introspection, inner.aliases + bool(field.alias), inner.directives, 1)
+
+
+def _count(*lists: tuple[DirectiveNode, ...] | None) -> int:
+    return sum(len(directives or ()) for directives in lists)

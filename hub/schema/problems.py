@@ -1,0 +1,60 @@
+"""How errors go out: every one with a code, the client's own in full, the hub's own as an id that is in the log."""
+
+from typing import Any
+from uuid import uuid4
+
+import structlog
+from graphql import GraphQLError, GraphQLFormattedError, GraphQLSyntaxError
+
+from hub.errors import HubError, QueryError, StoreUnavailable
+
+_log = structlog.get_logger()
+
+# What graphql-core's own guards say, and the code that each earns here.
+_GUARDS = {
+    "Document contains more than": "TOKEN_LIMIT",
+    "Document is nested too deeply": "NESTING_LIMIT",
+    "Maximum introspection depth exceeded": "DEPTH_LIMIT",
+}
+
+
+def refusal(error: QueryError) -> GraphQLFormattedError:
+    """An error of a request that was never executed."""
+    return {"message": str(error), "extensions": _extensions(error)}
+
+
+def invalid(error: GraphQLError) -> GraphQLFormattedError:
+    """An error that graphql-core found in the document or in the variables: always the client's, always in full."""
+    otherwise = "SYNTAX_ERROR" if isinstance(error, GraphQLSyntaxError) else "INVALID_QUERY"
+    code = next((code for start, code in _GUARDS.items() if start in error.message), otherwise)
+    return {**error.formatted, "extensions": {"code": code}}
+
+
+def bad_variable(error: GraphQLError) -> GraphQLFormattedError:
+    """An error that graphql-core found in the variables."""
+    return {**error.formatted, "extensions": {"code": "BAD_INPUT"}}
+
+
+def failure(error: GraphQLError) -> GraphQLFormattedError:
+    """An error of a resolver: in full when it was meant for the client, masked when it was not."""
+    formatted = error.formatted
+    original = error.original_error
+    if isinstance(original, QueryError):
+        return {**formatted, "message": str(original), "extensions": _extensions(original)}
+    if isinstance(original, StoreUnavailable):
+        # Its message may name hosts.
+        return {**formatted, "message": "the database does not answer", "extensions": {"code": original.code}}
+    if original is None and error.message.startswith("Argument "):
+        return {**formatted, "extensions": {"code": "BAD_INPUT"}}
+    return {**formatted, **masked(original or error)}
+
+
+def masked(error: BaseException) -> GraphQLFormattedError:
+    """An error nobody foresaw: the client gets an id, the log gets the same id and everything else."""
+    reference = uuid4().hex[:12]
+    _log.error("graphql.internal_error", id=reference, exc_info=error)
+    return {"message": f"internal error {reference}", "extensions": {"code": HubError.code, "id": reference}}
+
+
+def _extensions(error: QueryError) -> dict[str, Any]:
+    return {"code": error.code, **error.details}

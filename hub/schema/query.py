@@ -1,0 +1,195 @@
+"""What can be asked: each resolver turns its arguments into one description of what is wanted; the store answers it."""
+
+from typing import Annotated
+from zoneinfo import available_timezones
+
+import strawberry
+
+from hub.errors import QueryError
+from hub.model import AppealOrder, Dimension
+from hub.schema.context import Info
+from hub.schema.cursors import read_cursor, read_number_cursor
+from hub.schema.ids import GlobalId, numbers, read_id
+from hub.schema.inputs import AppealFilterInput, appeal_filter, page_size
+from hub.schema.scalars import ChangeNumber
+from hub.schema.types import (
+    After,
+    Appeal,
+    AppealConnection,
+    AppealStatistics,
+    Change,
+    First,
+    Node,
+    RejectedTicket,
+    RejectedTicketConnection,
+    Source,
+)
+from hub.store.reads import AppealQuery
+
+MOST_NODES = 100
+MOST_DIMENSIONS = 3
+_PAGE = 20
+
+Filter = Annotated[AppealFilterInput | None, strawberry.argument(description="Which appeals; all when left out.")]
+Name = Annotated[str, strawberry.argument(description="A source's name, as in `Source.name`.")]
+Identity = Annotated[strawberry.ID, strawberry.argument(description="A global id.")]
+
+
+def appeals(  # noqa: PLR0917  # the arguments of a Relay connection; clients name them
+    info: Info,
+    filter: Filter = strawberry.UNSET,  # noqa: A002  # the argument's name in the API
+    order_by: Annotated[AppealOrder, strawberry.argument(description="Their order.")] = AppealOrder.CREATED_DESC,
+    first: Annotated[
+        int | None, strawberry.argument(description="How many from the start, from 0 to 100; 20 when left out.")
+    ] = strawberry.UNSET,
+    after: After = strawberry.UNSET,
+    last: Annotated[
+        int | None, strawberry.argument(description="How many from the end, from 0 to 100; not together with `first`.")
+    ] = strawberry.UNSET,
+    before: Annotated[
+        str | None, strawberry.argument(description="The cursor to end before; goes with `last`.")
+    ] = strawberry.UNSET,
+) -> AppealConnection:
+    wanted = appeal_filter(filter or None)
+    backward = isinstance(last, int) or bool(before)
+    if backward and (isinstance(first, int) or after):
+        raise QueryError("BAD_INPUT", "first and after go forward, last and before backward: use one pair")
+    name, size, cursor = ("last", last, before) if backward else ("first", first, after)
+    query = AppealQuery(
+        filter=wanted,
+        order=order_by,
+        size=page_size(name, size) if isinstance(size, int) else _PAGE,
+        start=read_cursor(cursor, order_by, wanted) if isinstance(cursor, str) else None,
+        backward=backward,
+    )
+    return AppealConnection.of(info.context.reads, query)
+
+
+async def appeal(info: Info, id: Identity) -> Appeal | None:  # noqa: A002  # the argument's name in the API
+    found = await _things(info, [id])
+    return found[0] if isinstance(found[0], Appeal) else None
+
+
+async def appeal_by_external_id(
+    info: Info,
+    source: Name,
+    external_id: Annotated[str, strawberry.argument(description="The appeal's id in that source.")],
+) -> Appeal | None:
+    stored = await info.context.reads.appeal_of(source, external_id)
+    return Appeal.of(stored) if stored else None
+
+
+async def node(info: Info, id: Identity) -> Node | None:  # noqa: A002  # the argument's name in the API
+    return (await _things(info, [id]))[0]
+
+
+async def nodes(
+    info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="At most 100 global ids.")]
+) -> list[Node | None]:
+    if len(ids) > MOST_NODES:
+        raise QueryError(
+            "BAD_INPUT", f"ids holds {len(ids)} ids; the limit is {MOST_NODES}", limit=MOST_NODES, value=len(ids)
+        )
+    return await _things(info, ids)
+
+
+async def sources(info: Info) -> list[Source]:
+    records = await info.context.reads.source_records()
+    return [Source.of(record) for record in records.values() if record.active]
+
+
+async def source(info: Info, name: Name) -> Source | None:
+    record = (await info.context.reads.source_records()).get(name)
+    return Source.of(record) if record else None
+
+
+async def rejected_tickets(
+    info: Info,
+    source: Annotated[
+        str | None, strawberry.argument(description="Those of one source only, by its name.")
+    ] = strawberry.UNSET,
+    first: First = _PAGE,
+    after: After = strawberry.UNSET,
+) -> RejectedTicketConnection:
+    page = await info.context.reads.rejected_tickets(
+        source if isinstance(source, str) else None,
+        size=page_size("first", first),
+        before=read_number_cursor(after) if after else None,
+    )
+    return RejectedTicketConnection.of(page, resumed=bool(after))
+
+
+async def appeal_statistics(
+    info: Info,
+    filter: Filter = strawberry.UNSET,  # noqa: A002  # the argument's name in the API
+    group_by: Annotated[
+        list[Dimension] | None, strawberry.argument(description="What to count by, three at most together.")
+    ] = strawberry.UNSET,
+    timezone: Annotated[
+        str, strawberry.argument(description="The zone whose days are counted, as in the tz database.")
+    ] = "Asia/Shanghai",
+) -> AppealStatistics:
+    dimensions = list(dict.fromkeys(group_by or ()))
+    if len(dimensions) > MOST_DIMENSIONS:
+        raise QueryError(
+            "BAD_INPUT",
+            f"groupBy holds {len(dimensions)} dimensions; the limit is {MOST_DIMENSIONS}",
+            limit=MOST_DIMENSIONS,
+            value=len(dimensions),
+        )
+    if timezone not in available_timezones():
+        raise QueryError("BAD_INPUT", f"timezone: {timezone!r} is not in the tz database", hint="try Asia/Shanghai")
+    return AppealStatistics.of(await info.context.reads.statistics(appeal_filter(filter or None), dimensions, timezone))
+
+
+async def last_change_number(info: Info) -> ChangeNumber:
+    return ChangeNumber(await info.context.reads.last_change_number())
+
+
+@strawberry.type(description="What can be asked.")
+class Query:
+    appeals: AppealConnection = strawberry.field(
+        resolver=appeals, description="Appeals of all sources as one list, a page at a time."
+    )
+    appeal: Appeal | None = strawberry.field(resolver=appeal, description="One appeal; null when there is none.")
+    appeal_by_external_id: Appeal | None = strawberry.field(
+        resolver=appeal_by_external_id, description="One appeal by the id that its source gave it; null without one."
+    )
+    appeal_statistics: AppealStatistics = strawberry.field(
+        resolver=appeal_statistics, description="Appeals counted, grouped by up to three dimensions."
+    )
+    node: Node | None = strawberry.field(resolver=node, description="Anything by its global id; null when unknown.")
+    nodes: list[Node | None] = strawberry.field(
+        resolver=nodes, description="Many things by their global ids, in the order asked; null for each unknown one."
+    )
+    sources: list[Source] = strawberry.field(
+        resolver=sources, description="Every configured source, in the order of names."
+    )
+    source: Source | None = strawberry.field(resolver=source, description="One source by its name; null when unknown.")
+    rejected_tickets: RejectedTicketConnection = strawberry.field(
+        resolver=rejected_tickets, description="Tickets set aside, the last landed first."
+    )
+    last_change_number: ChangeNumber = strawberry.field(
+        resolver=last_change_number,
+        description="The newest change's number, 0 before the first. Ask it before a list, then subscribe after it: "
+        "nothing is missed between.",
+    )
+
+
+async def _things(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
+    """Whatever the ids name, one query a type, in the order of the ids."""
+    wanted = [read_id(one) for one in ids]
+    found: dict[GlobalId, Node] = {}
+    reads = info.context.reads
+    if keys := numbers(wanted, "Appeal"):
+        found |= {GlobalId("Appeal", key): Appeal.of(it) for key, it in (await reads.appeals_by_id(keys)).items()}
+    if keys := numbers(wanted, "RejectedTicket"):
+        found |= {
+            GlobalId("RejectedTicket", key): RejectedTicket.of(it)
+            for key, it in (await reads.rejected_by_id(keys)).items()
+        }
+    if keys := numbers(wanted, "Change"):
+        found |= {GlobalId("Change", key): Change.of(it) for key, it in (await reads.changes_by_number(keys)).items()}
+    if any(one is not None and one.type == "Source" for one in wanted):
+        found |= {GlobalId("Source", key): Source.of(it) for key, it in (await reads.source_records()).items()}
+    return [found.get(one) if one is not None else None for one in wanted]

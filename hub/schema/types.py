@@ -1,0 +1,499 @@
+"""The things the API answers: appeals, their changes, sources, rejected tickets, and the lists they come in."""
+
+import asyncio
+from collections.abc import Mapping, Sequence
+from datetime import UTC, date, datetime
+from typing import Annotated, Any, Generic, TypeVar
+
+import strawberry
+from strawberry.utils.str_converters import to_camel_case
+
+from hub import model
+from hub.model import (
+    ChangeType,
+    Channel,
+    Dimension,
+    Integration,
+    Kind,
+    Satisfaction,
+    SourceClass,
+    Status,
+    StoredAppeal,
+    Tally,
+    Urgency,
+)
+from hub.schema import words  # noqa: F401  # makes the domain's enums the schema's, before a type mentions one
+from hub.schema.context import ChangesWanted, Info
+from hub.schema.cursors import read_number_cursor, write_cursor
+from hub.schema.inputs import page_size
+from hub.schema.masking import masked_name, masked_phone
+from hub.schema.scalars import JSON, ChangeNumber
+from hub.store.reads import AppealPage, AppealQuery, ChangePage, Group, Reads, RejectedPage, Statistics
+
+T = TypeVar("T")
+First = Annotated[int, strawberry.argument(description="How many, from 0 to 100.")]
+After = Annotated[str | None, strawberry.argument(description="The cursor to go on after.")]
+
+
+@strawberry.interface(description="Whatever has a global id.")
+class Node:
+    id: strawberry.ID = strawberry.field(
+        description="The global id, such as `Appeal:42`. Opaque: keep it, don't read it."
+    )
+
+
+@strawberry.type(description="Where a page lies in its list.")
+class PageInfo:
+    has_next_page: bool = strawberry.field(
+        description="Whether there is more after this page. Exact going forward; going backward it says "
+        "whether `before` was given."
+    )
+    has_previous_page: bool = strawberry.field(
+        description="Whether there is more before this page. Exact going backward; going forward it says "
+        "whether `after` was given."
+    )
+    start_cursor: str | None = strawberry.field(description="The cursor of the first one here; null for an empty page.")
+    end_cursor: str | None = strawberry.field(description="The cursor of the last one here; null for an empty page.")
+
+
+@strawberry.type(description="One of a list, and its place there.")
+class Edge(Generic[T]):
+    cursor: str = strawberry.field(description="Its place: opaque, good for the same list in the same order only.")
+    node: T = strawberry.field(description="The thing itself.")
+
+
+@strawberry.type(description="Where something is.")
+class Location:
+    address: str | None = strawberry.field(description="The address as the source writes it.")
+    longitude: float | None = strawberry.field(description="Degrees east, WGS-84.")
+    latitude: float | None = strawberry.field(description="Degrees north, WGS-84.")
+
+
+@strawberry.type(description="Who made an appeal. Personal data: masked, for the API does not know yet who asks.")
+class Reporter:
+    name: str | None = strawberry.field(description="The family name alone: `张*`.")
+    phone: str | None = strawberry.field(description="The first three digits and the last four: `138****1234`.")
+
+
+@strawberry.type(description="What one run over a source did, in tickets.")
+class RunTally:
+    landed: int = strawberry.field(description="Kept raw, new or changed.")
+    served: int = strawberry.field(description="Served as appeals.")
+    unchanged: int = strawberry.field(description="Known already, in the same form.")
+    rejected: int = strawberry.field(description="Set aside.")
+    repeated: int = strawberry.field(description="Came twice in one page; the later one won.")
+
+    @classmethod
+    def of(cls, tally: Tally) -> "RunTally":
+        return cls(
+            landed=tally.landed,
+            served=tally.served,
+            unchanged=tally.unchanged,
+            rejected=tally.rejected,
+            repeated=tally.repeated,
+        )
+
+
+@strawberry.type(description="How a source is doing: its last run, what is in store, what is due next.")
+class SourceHealth:
+    last_run_at: datetime | None = strawberry.field(description="When a run last began; null before the first.")
+    last_success_at: datetime | None = strawberry.field(description="When a run last ended well; null before that.")
+    next_run_at: datetime | None = strawberry.field(
+        description="When the next run is due; null while paused or not configured."
+    )
+    lag_seconds: int | None = strawberry.field(
+        description="Seconds since a run last ended well: how old what is served may be. Null before that."
+    )
+    running: bool = strawberry.field(description="Whether a run is under way.")
+    paused: bool = strawberry.field(description="Whether somebody stopped its schedule.")
+    failures: int = strawberry.field(description="Runs that failed in a row; 0 when the last one ended well.")
+    last_error: str | None = strawberry.field(description="Why the last run failed; null when it ended well.")
+    last_error_at: datetime | None = strawberry.field(description="When it failed.")
+    last_tally: RunTally = strawberry.field(description="What the last run that ended well did.")
+    landed: int = strawberry.field(description="Tickets in store, whatever became of them.")
+    served: int = strawberry.field(description="Tickets served as appeals.")
+    rejected: int = strawberry.field(description="Tickets set aside; see `rejectedTickets`.")
+    pending: int = strawberry.field(description="Tickets landed and not yet served or set aside.")
+    newest_at: datetime | None = strawberry.field(description="`createdAt` of its newest appeal; null without one.")
+
+    @classmethod
+    def of(cls, health: model.SourceHealth) -> "SourceHealth":
+        scheduled = health.record.active and not health.paused
+        return cls(
+            last_run_at=health.last_run_at,
+            last_success_at=health.last_success_at,
+            next_run_at=health.next_run_at if scheduled else None,
+            lag_seconds=_seconds_since(health.last_success_at),
+            running=health.running,
+            paused=health.paused,
+            failures=health.failures,
+            last_error=health.last_error,
+            last_error_at=health.last_error_at,
+            last_tally=RunTally.of(health.last_tally),
+            landed=health.landed,
+            served=health.served,
+            rejected=health.rejected,
+            pending=health.pending,
+            newest_at=health.newest_at,
+        )
+
+
+@strawberry.type(description="One legacy system that appeals come from: a hotline or a platform.")
+class Source(Node):
+    name: str = strawberry.field(description="Its name in connectors.yaml, such as `housing`.")
+    title: str = strawberry.field(description="Its name for people.")
+    source_class: SourceClass = strawberry.field(name="class", description="A hotline or a platform.")
+    integration: Integration | None = strawberry.field(description="How a hotline joined 12345; null for a platform.")
+    department: str | None = strawberry.field(description="The department in charge of it.")
+    connector: str = strawberry.field(description="The protocol it is pulled by, such as `rest`.")
+    active: bool = strawberry.field(description="Whether it is still configured; its appeals stay when it is not.")
+
+    async def _health(self, info: Info) -> SourceHealth:
+        return SourceHealth.of(await info.context.health.load(self.name))
+
+    health: SourceHealth = strawberry.field(resolver=_health, description="How it is doing.")
+
+    @classmethod
+    def of(cls, record: model.SourceRecord) -> "Source":
+        return cls(
+            id=strawberry.ID(f"Source:{record.name}"),
+            name=record.name,
+            title=record.title,
+            source_class=record.source_class,
+            integration=record.integration,
+            department=record.department,
+            connector=record.connector,
+            active=record.active,
+        )
+
+
+async def source_named(info: Info, name: str) -> Source:
+    return Source.of(await info.context.records.load(name))
+
+
+@strawberry.type(description="What one field of an appeal was, and what it became.")
+class FieldChange:
+    field: str = strawberry.field(description="The field as in `Appeal`, such as `status` or `reporter.phone`.")
+    before: JSON | None = strawberry.field(
+        description="What it was. Null for personal data, which the log never keeps."
+    )
+    after: JSON | None = strawberry.field(description="What it became. Null for personal data, as above.")
+
+
+@strawberry.type(description="One entry of the append-only log of what happened to appeals.")
+class Change(Node):
+    number: ChangeNumber = strawberry.field(
+        description="Its place in the log. Numbers only ever rise; some are left out. Resume `appealChanged` after it."
+    )
+    type: ChangeType = strawberry.field(description="What happened.")
+    at: datetime = strawberry.field(description="When the hub wrote it.")
+    version: int = strawberry.field(description="The appeal's version that it made.")
+    fields: list[FieldChange] = strawberry.field(description="What became different; empty for a new appeal.")
+    origin: strawberry.Private[str]
+    appeal_id: strawberry.Private[int]
+
+    async def _source(self, info: Info) -> Source:
+        return await source_named(info, self.origin)
+
+    async def _appeal(self, info: Info) -> "Appeal | None":
+        stored = await info.context.appeals.load(self.appeal_id)
+        return Appeal.of(stored) if stored else None
+
+    source: Source = strawberry.field(resolver=_source, description="Where it came from.")
+    appeal: "Appeal | None" = strawberry.field(
+        resolver=_appeal, description="The appeal as it is now; null when it may no longer be seen."
+    )
+
+    @classmethod
+    def of(cls, change: model.Change) -> "Change":
+        return cls(
+            id=strawberry.ID(f"Change:{change.number}"),
+            number=ChangeNumber(change.number),
+            type=change.type,
+            at=change.at,
+            version=change.version,
+            fields=_field_changes(change.fields),
+            origin=change.origin,
+            appeal_id=change.appeal_id,
+        )
+
+
+@strawberry.type(description="The changes of one appeal, oldest first.")
+class ChangeConnection:
+    edges: list[Edge[Change]] = strawberry.field(description="The changes and their cursors.")
+    nodes: list[Change] = strawberry.field(description="The changes alone.")
+    page_info: PageInfo = strawberry.field(description="Where this page lies.")
+
+    @classmethod
+    def of(cls, page: ChangePage, *, resumed: bool) -> "ChangeConnection":
+        nodes = [Change.of(change) for change in page.changes]
+        cursors = [str(change.number) for change in page.changes]
+        return cls(edges=_edges(cursors, nodes), nodes=nodes, page_info=_forward(cursors, page.more, resumed=resumed))
+
+
+@strawberry.type(description="One appeal (诉求) of a resident, whichever system it came from.")
+class Appeal(Node):
+    external_id: str = strawberry.field(description="Its id in its source.")
+    version: int = strawberry.field(description="How often it was written: 1 when new, one more for every change.")
+    first_served_at: datetime = strawberry.field(description="When the hub first served it.")
+    last_served_at: datetime = strawberry.field(description="When the hub last wrote it.")
+    appeal_no: str | None = strawberry.field(description="工单编号: the number that residents are told.")
+    title: str = strawberry.field(description="Its subject, in one line.")
+    content: str | None = strawberry.field(description="What the resident said, as the source holds it.")
+    kind: Kind = strawberry.field(description="诉求类型: what the resident wants.")
+    kind_text: str | None = strawberry.field(description="The source's own word for `kind`.")
+    topic: str | None = strawberry.field(description="问题分类: what it is about, coarse to fine.")
+    status: Status = strawberry.field(description="办理状态: where it stands.")
+    status_text: str | None = strawberry.field(description="The source's own word for `status`.")
+    status_note: str | None = strawberry.field(description="What the source adds to the status.")
+    urgency: Urgency = strawberry.field(description="紧急程度: how pressing it is.")
+    channel: Channel = strawberry.field(description="受理渠道: how the resident reached the source.")
+    origin_hotline: str | None = strawberry.field(description="The hotline first called, where its lines were merged.")
+    is_secret: bool = strawberry.field(description="是否保密: whether the resident asked for confidence.")
+    respondent: str | None = strawberry.field(description="被诉主体: whom or what it is about.")
+    area: str | None = strawberry.field(description="行政区划: the code of the administrative division.")
+    grid: str | None = strawberry.field(description="网格: the grid cell of the neighbourhood.")
+    lead_org: str | None = strawberry.field(description="主办单位: the organization in charge.")
+    co_orgs: list[str] = strawberry.field(description="协办单位: the organizations that help.")
+    created_at: datetime = strawberry.field(description="When it was made.")
+    updated_at: datetime = strawberry.field(description="When the source last changed it.")
+    dispatched_at: datetime | None = strawberry.field(description="When it was sent to the organization in charge.")
+    due_at: datetime | None = strawberry.field(description="When it must be handled; null without a deadline.")
+    closed_at: datetime | None = strawberry.field(description="When it was closed.")
+    result: str | None = strawberry.field(description="办理情况: what was done.")
+    public_reply: str | None = strawberry.field(description="公开答复: what the resident was answered.")
+    is_resolved: bool | None = strawberry.field(
+        description="Whether the resident says it is solved; null if not asked."
+    )
+    satisfaction: Satisfaction = strawberry.field(description="满意度: what the resident thought of the result.")
+    duplicate_of: str | None = strawberry.field(description="并单: the source's id of the appeal it repeats.")
+    support_count: int | None = strawberry.field(description="How many others support it.")
+    attachments: list[str] = strawberry.field(description="Addresses of photos and files, as the source gives them.")
+    location: Location | None = strawberry.field(description="Where it is; null when the source does not say.")
+    reporter: Reporter | None = strawberry.field(description="Who made it, masked; null when the source does not say.")
+    attributes: JSON = strawberry.field(description="Whatever else the source's map keeps: an object.")
+    source_name: strawberry.Private[str]
+    key: strawberry.Private[int]
+
+    async def _source(self, info: Info) -> Source:
+        return await source_named(info, self.source_name)
+
+    async def _changes(self, info: Info, first: First = 20, after: After = strawberry.UNSET) -> ChangeConnection:
+        start = read_number_cursor(after) if after else 0
+        wanted = ChangesWanted(self.key, page_size("first", first), start)
+        return ChangeConnection.of(await info.context.changes.load(wanted), resumed=bool(after))
+
+    source: Source = strawberry.field(resolver=_source, description="The system it came from.")
+    changes: ChangeConnection = strawberry.field(resolver=_changes, description="What happened to it, oldest first.")
+
+    @classmethod
+    def of(cls, stored: StoredAppeal) -> "Appeal":
+        appeal = stored.appeal
+        return cls(
+            id=strawberry.ID(f"Appeal:{stored.id}"),
+            key=stored.id,
+            source_name=appeal.source,
+            version=stored.version,
+            first_served_at=stored.first_served_at,
+            last_served_at=stored.last_served_at,
+            location=_location(appeal),
+            reporter=_reporter(appeal),
+            attributes=JSON(appeal.attributes),
+            **{name: getattr(appeal, name) for name in _SAME},
+        )
+
+
+# The fields that an appeal of the API has in common with an appeal of the domain, name and value.
+_SAME = sorted(set(Appeal.__annotations__) & set(model.Appeal.__annotations__) - {"source", "attributes"})
+
+
+class _Fetch:
+    """One page of appeals, read when the first field of the connection asks for it, and once for all of them."""
+
+    def __init__(self, reads: Reads, query: AppealQuery) -> None:
+        self.reads = reads
+        self.query = query
+        self._page: asyncio.Task[AppealPage] | None = None
+
+    async def page(self) -> AppealPage:
+        if self._page is None:
+            self._page = asyncio.ensure_future(self.reads.appeals(self.query))
+        return await self._page
+
+
+@strawberry.type(description="A page of appeals. What is not asked for is not computed: `totalCount` least of all.")
+class AppealConnection:
+    fetch: strawberry.Private[_Fetch]
+
+    async def _nodes(self) -> list[Appeal]:
+        return [Appeal.of(stored) for stored in (await self.fetch.page()).appeals]
+
+    async def _edges(self) -> list[Edge[Appeal]]:
+        return _edges(self._cursors(await self.fetch.page()), await self._nodes())
+
+    async def _page_info(self) -> PageInfo:
+        page, query = await self.fetch.page(), self.fetch.query
+        cursors, resumed = self._cursors(page), query.start is not None
+        return (
+            _backward(cursors, page.more, resumed=resumed)
+            if query.backward
+            else _forward(cursors, page.more, resumed=resumed)
+        )
+
+    async def _total_count(self) -> int:
+        return await self.fetch.reads.count(self.fetch.query.filter)
+
+    def _cursors(self, page: AppealPage) -> list[str]:
+        query = self.fetch.query
+        return [write_cursor(query.position(stored), query.order, query.filter) for stored in page.appeals]
+
+    edges: list[Edge[Appeal]] = strawberry.field(resolver=_edges, description="The appeals and their cursors.")
+    nodes: list[Appeal] = strawberry.field(resolver=_nodes, description="The appeals alone.")
+    page_info: PageInfo = strawberry.field(resolver=_page_info, description="Where this page lies.")
+    total_count: int = strawberry.field(
+        resolver=_total_count,
+        description="How many appeals the filter finds in all. Counted anew each time it is asked.",
+    )
+
+    @classmethod
+    def of(cls, reads: Reads, query: AppealQuery) -> "AppealConnection":
+        return cls(fetch=_Fetch(reads, query))
+
+
+@strawberry.type(description="A ticket that does not read as an appeal: set aside until the source's map is mended.")
+class RejectedTicket(Node):
+    external_id: str = strawberry.field(description="Its id in its source.")
+    reason: str = strawberry.field(description="Why it was set aside.")
+    field: str = strawberry.field(description="The field of the appeal that failed; empty when none did.")
+    raw: str = strawberry.field(
+        description="The record exactly as the source sent it, as JSON. May hold personal data."
+    )
+    landed_at: datetime = strawberry.field(description="When it came.")
+    rejected_at: datetime = strawberry.field(description="When it was last set aside.")
+    source_name: strawberry.Private[str]
+
+    async def _source(self, info: Info) -> Source:
+        return await source_named(info, self.source_name)
+
+    source: Source = strawberry.field(resolver=_source, description="The system it came from.")
+
+    @classmethod
+    def of(cls, ticket: model.RejectedTicket) -> "RejectedTicket":
+        return cls(
+            id=strawberry.ID(f"RejectedTicket:{ticket.id}"),
+            external_id=ticket.external_id,
+            reason=ticket.reason,
+            field=ticket.field,
+            raw=ticket.raw,
+            landed_at=ticket.landed_at,
+            rejected_at=ticket.rejected_at,
+            source_name=ticket.source,
+        )
+
+
+@strawberry.type(description="A page of rejected tickets, the last landed first.")
+class RejectedTicketConnection:
+    edges: list[Edge[RejectedTicket]] = strawberry.field(description="The tickets and their cursors.")
+    nodes: list[RejectedTicket] = strawberry.field(description="The tickets alone.")
+    page_info: PageInfo = strawberry.field(description="Where this page lies.")
+
+    @classmethod
+    def of(cls, page: RejectedPage, *, resumed: bool) -> "RejectedTicketConnection":
+        nodes = [RejectedTicket.of(ticket) for ticket in page.tickets]
+        cursors = [str(ticket.id) for ticket in page.tickets]
+        return cls(edges=_edges(cursors, nodes), nodes=nodes, page_info=_forward(cursors, page.more, resumed=resumed))
+
+
+@strawberry.type(description="How many appeals share the values that they were grouped by; the other fields are null.")
+class AppealGroup:
+    count: int = strawberry.field(description="How many.")
+    status: Status | None = strawberry.field(description="Grouped by STATUS: where they stand.")
+    kind: Kind | None = strawberry.field(description="Grouped by KIND: what the residents want.")
+    topic: str | None = strawberry.field(description="Grouped by TOPIC: what they are about; null for those without.")
+    urgency: Urgency | None = strawberry.field(description="Grouped by URGENCY: how pressing they are.")
+    area: str | None = strawberry.field(description="Grouped by AREA: their division; null for those without.")
+    day: date | None = strawberry.field(description="Grouped by DAY: the day they were made.")
+    source_name: strawberry.Private[str | None]
+
+    async def _source(self, info: Info) -> Source | None:
+        return None if self.source_name is None else await source_named(info, self.source_name)
+
+    source: Source | None = strawberry.field(resolver=_source, description="Grouped by SOURCE: where they came from.")
+
+    @classmethod
+    def of(cls, group: Group) -> "AppealGroup":
+        key = group.key
+        return cls(
+            count=group.count,
+            source_name=key.get(Dimension.SOURCE),
+            status=key.get(Dimension.STATUS),
+            kind=key.get(Dimension.KIND),
+            topic=key.get(Dimension.TOPIC),
+            urgency=key.get(Dimension.URGENCY),
+            area=key.get(Dimension.AREA),
+            day=key.get(Dimension.DAY),
+        )
+
+
+@strawberry.type(description="Counts of appeals.")
+class AppealStatistics:
+    count: int = strawberry.field(description="How many the filter finds in all.")
+    groups: list[AppealGroup] = strawberry.field(
+        description="The counts, largest first, equal ones in the order of their values; empty when grouped by nothing."
+    )
+    truncated: bool = strawberry.field(
+        description="Whether there were more than 1,000 groups; the smallest are then left out."
+    )
+
+    @classmethod
+    def of(cls, statistics: Statistics) -> "AppealStatistics":
+        return cls(
+            count=statistics.count,
+            groups=[AppealGroup.of(group) for group in statistics.groups],
+            truncated=statistics.truncated,
+        )
+
+
+def _edges(cursors: Sequence[str], nodes: Sequence[T]) -> list[Edge[T]]:
+    return [Edge(cursor=cursor, node=node) for cursor, node in zip(cursors, nodes, strict=True)]
+
+
+def _forward(cursors: Sequence[str], more: bool, *, resumed: bool) -> PageInfo:
+    start, end = (cursors[0], cursors[-1]) if cursors else (None, None)
+    return PageInfo(has_next_page=more, has_previous_page=resumed, start_cursor=start, end_cursor=end)
+
+
+def _backward(cursors: Sequence[str], more: bool, *, resumed: bool) -> PageInfo:
+    start, end = (cursors[0], cursors[-1]) if cursors else (None, None)
+    return PageInfo(has_next_page=resumed, has_previous_page=more, start_cursor=start, end_cursor=end)
+
+
+def _seconds_since(then: datetime | None) -> int | None:
+    return None if then is None else max(0, int((datetime.now(UTC) - then).total_seconds()))
+
+
+def _location(appeal: model.Appeal) -> Location | None:
+    if appeal.location_address is None and appeal.location_point is None:
+        return None
+    longitude, latitude = appeal.location_point or (None, None)
+    return Location(address=appeal.location_address, longitude=longitude, latitude=latitude)
+
+
+def _reporter(appeal: model.Appeal) -> Reporter | None:
+    if appeal.reporter_name is None and appeal.reporter_phone is None:
+        return None
+    return Reporter(name=masked_name(appeal.reporter_name), phone=masked_phone(appeal.reporter_phone))
+
+
+def _field_changes(fields: Mapping[str, Any]) -> list[FieldChange]:
+    return [
+        FieldChange(field=_field_name(name), before=before, after=after) for name, (before, after) in fields.items()
+    ]
+
+
+def _field_name(column: str) -> str:
+    """`reporter_phone` → `reporter.phone`, `status_text` → `statusText`: as a query writes it."""
+    for group in ("reporter_", "location_"):
+        if column.startswith(group):
+            return f"{group[:-1]}.{column.removeprefix(group)}"
+    return to_camel_case(column)

@@ -1,0 +1,168 @@
+"""The enums of the API: the domain's own, each word with its description. An undescribed word does not start."""
+
+from enum import StrEnum
+from typing import TypeVar
+
+import strawberry
+
+from hub.model import (
+    AppealOrder,
+    ChangeType,
+    Channel,
+    Dimension,
+    Integration,
+    Kind,
+    Satisfaction,
+    SourceClass,
+    Status,
+    Urgency,
+)
+
+_Word = TypeVar("_Word", bound=StrEnum)
+
+
+def _describe(words: type[_Word], name: str, description: str, meanings: dict[_Word, str]) -> None:
+    """Make an enum of the domain one of the schema; its members' names are the names in GraphQL."""
+    strawberry.enum(words, name=name, description=description)
+    for value in words.__strawberry_definition__.values:  # type: ignore[attr-defined]  # strawberry.enum has just put it there
+        value.description = meanings[words[value.name]]
+
+
+_describe(
+    Status,
+    "AppealStatus",
+    "Where an appeal stands.",
+    {
+        Status.RECEIVED: "待受理: received, not yet looked at.",
+        Status.ACCEPTED: "已受理: accepted for handling.",
+        Status.REJECTED: "不予受理: not accepted.",
+        Status.DISPATCHED: "已派单: sent to the organization in charge.",
+        Status.IN_PROGRESS: "办理中: being handled.",
+        Status.RETURNED: "退单: sent back by the organization in charge.",
+        Status.SUSPENDED: "挂起: waiting; its clock stands still.",
+        Status.RESOLVED: "已办结: handled, waiting to be reviewed.",
+        Status.REWORK: "重新办理: handled anew after review.",
+        Status.CLOSED: "已归档: closed.",
+        Status.MERGED: "已并单: handled together with another appeal.",
+        Status.WITHDRAWN: "已撤回: withdrawn by the resident.",
+        Status.UNKNOWN: "The source's word has no meaning here; see `statusText`.",
+    },
+)
+_describe(
+    Kind,
+    "AppealKind",
+    "What the resident wants.",
+    {
+        Kind.CONSULT: "咨询: to know something.",
+        Kind.HELP: "求助: help.",
+        Kind.COMPLAINT: "投诉: a wrong done to them put right.",
+        Kind.REPORT: "举报: a violation looked into.",
+        Kind.SUGGEST: "建议: something made better.",
+        Kind.PRAISE: "表扬: to praise.",
+        Kind.DISPUTE: "纠纷: a dispute mediated.",
+        Kind.OTHER: "其他: anything else.",
+        Kind.UNKNOWN: "The source's word has no meaning here; see `kindText`.",
+    },
+)
+_describe(
+    Urgency,
+    "AppealUrgency",
+    "How pressing an appeal is.",
+    {
+        Urgency.CRITICAL: "特急: within 24 hours.",
+        Urgency.URGENT: "紧急: before ordinary ones.",
+        Urgency.NORMAL: "一般: in its turn.",
+        Urgency.UNKNOWN: "The source's word has no meaning here.",
+    },
+)
+_describe(
+    Channel,
+    "AppealChannel",
+    "How the resident reached the source.",
+    {
+        Channel.PHONE: "电话: by telephone.",
+        Channel.WEB: "网站: on a web page.",
+        Channel.WECHAT_MINI: "微信小程序: in a WeChat mini-program.",
+        Channel.APP: "手机应用: in an app.",
+        Channel.SMS: "短信: by text message.",
+        Channel.MAIL: "邮寄: by post.",
+        Channel.LETTER: "红色信箱: by a letter in a neighbourhood's box.",
+        Channel.VISIT: "来访: in person, or visited at home.",
+        Channel.QR: "扫码: by a building's QR code.",
+        Channel.GRID: "网格员: through a grid worker.",
+        Channel.SENTINEL: "哨兵: through a sentry post.",
+        Channel.PLATFORM_TRANSFER: "平台转办: passed on by another platform.",
+        Channel.MEDIA: "媒体: through the press or social media.",
+        Channel.EMAIL: "电子邮件: by e-mail.",
+        Channel.UNKNOWN: "The source does not say, or its word has no meaning here.",
+    },
+)
+_describe(
+    Satisfaction,
+    "Satisfaction",
+    "What the resident thought of the result when asked.",
+    {
+        Satisfaction.SATISFIED: "满意: satisfied.",
+        Satisfaction.BASIC: "基本满意: satisfied for the most part.",
+        Satisfaction.DISSATISFIED: "不满意: not satisfied.",
+        Satisfaction.UNREACHED: "联系不上: could not be reached.",
+        Satisfaction.NONE: "未评价: not asked, or no answer.",
+        Satisfaction.UNKNOWN: "The source's word has no meaning here.",
+    },
+)
+_describe(
+    SourceClass,
+    "SourceClass",
+    "What sort of system a source is.",
+    {
+        SourceClass.HOTLINE: "热线: a government hotline.",
+        SourceClass.PLATFORM: "平台: a convenience platform.",
+    },
+)
+_describe(
+    Integration,
+    "IntegrationMode",
+    "How a hotline joined 12345.",
+    {
+        Integration.INTEGRATOR: "归并主体: 12345 itself, which the others joined.",
+        Integration.ABSORBED: "整体并入: its number and seats were merged into 12345.",
+        Integration.DUAL_NUMBER: "双号并行: its number is kept beside 12345.",
+        Integration.SUB_CENTRE: "设分中心: its number and seats are kept as a sub-centre.",
+    },
+)
+_describe(
+    ChangeType,
+    "ChangeType",
+    "What a change says happened to an appeal.",
+    {
+        ChangeType.CREATED: "The appeal was served for the first time.",
+        ChangeType.STATUS_CHANGED: "Its status changed, other fields perhaps too.",
+        ChangeType.UPDATED: "Other fields than its status changed.",
+    },
+)
+_describe(
+    AppealOrder,
+    "AppealOrder",
+    "The order a list of appeals comes in. Equal times are ordered by id, so that pages never overlap.",
+    {
+        AppealOrder.CREATED_DESC: "Newest first, by `createdAt`.",
+        AppealOrder.CREATED_ASC: "Oldest first, by `createdAt`.",
+        AppealOrder.UPDATED_DESC: "Last changed first, by `updatedAt`.",
+        AppealOrder.UPDATED_ASC: "Longest unchanged first, by `updatedAt`.",
+        AppealOrder.DUE_ASC: "Soonest due first, by `dueAt`; those without a deadline last.",
+    },
+)
+_describe(
+    Dimension,
+    "AppealDimension",
+    "What appeals can be counted by.",
+    {
+        Dimension.SOURCE: "The legacy system they came from.",
+        Dimension.STATUS: "Where they stand.",
+        Dimension.KIND: "What the resident wants.",
+        Dimension.TOPIC: "What they are about.",
+        Dimension.URGENCY: "How pressing they are.",
+        Dimension.AREA: "The administrative division they concern.",
+        Dimension.DAY: "The day of `createdAt`, in the time zone that the query names.",
+    },
+)
