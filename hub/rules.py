@@ -118,10 +118,6 @@ class Target:
         return isinstance(self.type, type) and issubclass(self.type, StrEnum)
 
     @property
-    def is_text(self) -> bool:
-        return self.type is str
-
-    @property
     def takes_list(self) -> bool:
         return self.type in (list, tuple, dict)
 
