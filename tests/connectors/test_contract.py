@@ -201,4 +201,3 @@ async def test_no_secret_stands_in_options_or_cursors(world: World):
 async def test_a_cursor_of_something_else_is_refused_in_plain_words(world: World):
     with pytest.raises(SourceRefused, match="cursor"):
         await pages(world.connector, {"done": 3, "since": "yesterday", "step": 1, "by": "offset", "walk": [1]})
-

@@ -1,0 +1,304 @@
+"""The shared HTTP session against a hostile or tired source: retries, caps, refusals, and what it says."""
+
+import asyncio
+import gzip
+import ssl
+import subprocess
+import time
+from collections.abc import Awaitable, Callable
+from datetime import UTC, datetime, timedelta
+from email.utils import format_datetime
+from pathlib import Path
+from typing import Any
+
+import psutil
+import pytest
+from aiohttp import web
+from pulling import QUICK, build, ids, rest, tickets
+from upstream import in_turn, json, raw, serving, zipped
+
+from hub.connectors.http import retry_after
+from hub.connectors.masking import EXCERPT, excerpt
+from hub.errors import SourceRefused, SourceUnavailable
+
+ONE = [{"id": 1}]
+
+
+def status(code: int, **headers: str) -> Callable[[web.Request], web.Response]:
+    return lambda _: json({"message": "系统繁忙"}, code, **headers)
+
+
+@pytest.mark.parametrize("code", [408, 425, 429, 500, 502, 503, 504, 599])
+async def test_a_source_that_is_busy_for_a_moment_is_asked_again(code: int):
+    async with serving(in_turn(status(code), status(code), ONE)) as upstream:
+        assert await tickets(rest(upstream.url)) == ONE
+
+    assert len(upstream.asked) == 3
+
+
+async def test_after_the_last_try_the_source_is_unavailable():
+    async with serving(status(503)) as upstream:
+        with pytest.raises(SourceUnavailable, match=r"answered 503 Service Unavailable.*系统繁忙"):
+            await tickets(rest(upstream.url))
+
+    assert len(upstream.asked) == 3
+
+
+@pytest.mark.parametrize("code", [400, 401, 403, 404, 405, 410, 422])
+async def test_a_refusal_is_not_asked_again(code: int):
+    async with serving(status(code)) as upstream:
+        with pytest.raises(SourceRefused, match=f"answered {code}"):
+            await tickets(rest(upstream.url))
+
+    assert len(upstream.asked) == 1
+
+
+@pytest.mark.parametrize("asked", ["315360000", "99999999999999999999", "1e999", "Fri, 31 Dec 2099 23:59:59 GMT"])
+async def test_retry_after_of_years_is_capped(asked: str):
+    async with serving(in_turn(status(429, **{"Retry-After": asked}), ONE)) as upstream:
+        started = time.monotonic()
+
+        assert await tickets(rest(upstream.url)) == ONE
+
+    assert 0.02 <= time.monotonic() - started < 2
+
+
+@pytest.mark.parametrize("asked", ["-5", "0", "soon", "nan", "", "Fri, 31 Dec 1999 23:59:59 GMT", "Fri, 99 Foo"])
+async def test_retry_after_that_is_past_or_nonsense_does_not_hold_up(asked: str):
+    async with serving(in_turn(status(429, **{"Retry-After": asked}), ONE)) as upstream:
+        assert await tickets(rest(upstream.url)) == ONE
+
+
+def test_retry_after_is_read_as_seconds_or_as_a_date():
+    date = format_datetime(datetime.now(UTC) + timedelta(seconds=90), usegmt=True)
+
+    assert retry_after("7") == 7
+    assert 88 <= (retry_after(date) or 0) <= 90
+    assert retry_after(None) is None
+
+
+async def unfinished(answer: bytes) -> Any:
+    """A server that sends these bytes and hangs up."""
+
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.readuntil(b"\r\n\r\n")
+        writer.write(answer)
+        await writer.drain()
+        writer.close()
+
+    return await asyncio.start_server(talk, "127.0.0.1", 0)
+
+
+@pytest.mark.parametrize(
+    "answer",
+    [
+        b'HTTP/1.1 200 OK\r\nContent-Length: 1000\r\n\r\n[{"id": 1}',
+        b'HTTP/1.1 200 OK\r\nContent-Type: application/json\r\n\r\n[{"id": 1}, {"id',
+        b"HTTP/1.1 200 OK\r\nContent-Type: text/xml\r\n\r\n<a><b>1</b><b",
+        b'HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\nff\r\n[{"id": 1}',
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9\r\nContent-Encoding: gzip\r\n\r\nnot gzip!",
+        b"",
+        b"HTTP/1.1 200",
+        b"\x00\x01\x02 rubbish\r\n\r\n",
+    ],
+)
+async def test_an_answer_that_breaks_off_is_worth_another_try(answer: bytes):
+    server = await unfinished(answer)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(SourceUnavailable):
+            await tickets(rest(f"http://127.0.0.1:{port}/"))
+
+
+async def test_a_cut_answer_that_comes_whole_the_next_time_loses_nothing():
+    def cut(_: web.Request) -> web.Response:
+        return raw('[{"id": 1}, {"id": ')
+
+    async with serving(in_turn(cut, [{"id": 1}, {"id": 2}])) as upstream:
+        assert ids(await tickets(rest(upstream.url))) == [1, 2]
+
+
+async def test_nobody_listening_is_unavailable():
+    with pytest.raises(SourceUnavailable, match="no connection"):
+        await tickets(rest("http://127.0.0.1:9/"))
+
+
+async def drip(request: web.Request) -> web.StreamResponse:
+    response = web.StreamResponse()
+    await response.prepare(request)
+    try:
+        while True:
+            await response.write(b" ")
+            await asyncio.sleep(0.02)
+    except ConnectionError:
+        return response
+
+
+async def test_a_body_that_drips_for_ever_ends_at_the_timeout():
+    async with serving(drip) as upstream:
+        source = rest(
+            upstream.url, limits={"rate": "1000/s", "timeout": "200ms"}, retry={"attempts": 1, "wait": "1ms..1ms"}
+        )
+        started = time.monotonic()
+
+        with pytest.raises(SourceUnavailable, match=r"within 0\.2 s"):
+            await tickets(source)
+
+    assert time.monotonic() - started < 3
+
+
+async def test_a_body_beyond_the_limit_is_refused():
+    async with serving(lambda _: raw(b"[" + b" " * 5000 + b"]")) as upstream:
+        with pytest.raises(SourceRefused, match="max_body"):
+            await tickets(rest(upstream.url, limits={"rate": "1000/s", "max_body": "4KB"}))
+
+
+def bomb(size: int) -> bytes:
+    return gzip.compress(b" " * size, 9)
+
+
+async def test_a_gzip_bomb_stops_at_the_limit_with_memory_flat():
+    """1.25 MiB on the wire, 286 MiB inflated."""
+    packed = bomb(286 * 1024**2)
+    memory = psutil.Process().memory_info
+    peaks: list[int] = []
+
+    async def watch() -> None:
+        while True:
+            peaks.append(memory().rss)
+            await asyncio.sleep(0.005)
+
+    async with serving(lambda _: raw(packed, **{"Content-Encoding": "gzip"})) as upstream:
+        before = memory().rss
+        watching = asyncio.create_task(watch())
+        with pytest.raises(SourceRefused, match="max_body"):
+            await tickets(rest(upstream.url, limits={"rate": "1000/s", "max_body": "8MB"}))
+        watching.cancel()
+
+    assert max(peaks) - before < 60 * 1024**2
+
+
+async def test_a_compressed_answer_reads():
+    async with serving(lambda _: zipped(b'[{"id": 1}]')) as upstream:
+        assert await tickets(rest(upstream.url)) == ONE
+
+
+async def test_a_redirect_to_another_host_is_refused_by_name():
+    def moved(_: web.Request) -> web.Response:
+        return raw(b"", status=302, Location="https://user:pw@evil.example/x?key=1")
+
+    async with serving(moved) as upstream:
+        with pytest.raises(SourceRefused, match=r"redirect to evil\.example") as caught:
+            await tickets(rest(upstream.url))
+
+    assert "pw" not in str(caught.value)
+
+
+async def test_a_redirect_on_the_same_host_is_followed():
+    def moved(request: web.Request) -> web.Response:
+        return json(ONE) if request.path == "/new" else raw(b"", status=301, Location="/new")
+
+    async with serving(moved) as upstream:
+        assert await tickets(rest(f"{upstream.url}/old")) == ONE
+
+
+async def test_redirects_in_a_circle_are_refused():
+    async with serving(lambda _: raw(b"", status=302, Location="/")) as upstream:
+        with pytest.raises(SourceRefused, match="redirect"):
+            await tickets(rest(upstream.url))
+
+    assert len(upstream.asked) <= 4
+
+
+@pytest.mark.parametrize(
+    "host", ["169.254.169.254", "100.100.100.200", "0.0.0.0", "[::ffff:169.254.169.254]", "[fe80::1]", "2852039166"]
+)
+async def test_cloud_metadata_is_never_asked(host: str):
+    with pytest.raises(SourceRefused, match=r"never asked|not a URL"):
+        await tickets(rest(f"http://{host}/latest/meta-data"))
+
+
+async def test_the_rate_is_kept():
+    async with serving(in_turn(*([[{"id": n}] for n in range(6)]), [])) as upstream:
+        source = rest(upstream.url, page={"by": "page"}, limits={"rate": "5/s"})
+        started = time.monotonic()
+
+        await tickets(source)
+
+    assert time.monotonic() - started >= 0.3
+
+
+async def test_an_excerpt_is_short_and_masked():
+    said = "诉求人张三 13812345678 420802199001011234 someone@example.com token=abcdef 密" * 20
+
+    async with serving(lambda _: raw(said, status=400)) as upstream:
+        with pytest.raises(SourceRefused) as caught:
+            await tickets(rest(upstream.url))
+
+    told = str(caught.value)
+    assert "138****" in told
+    assert all(bare not in told for bare in ("13812345678", "199001011234", "someone@", "abcdef"))
+    assert len(told.partition(": ")[2]) <= EXCERPT + 10
+
+
+async def test_the_query_of_a_url_is_not_told():
+    async with serving(status(404)) as upstream:
+        with pytest.raises(SourceRefused) as caught:
+            await tickets(rest(f"{upstream.url}/a?who=zhang", query={"code": "topsecret"}))
+
+    assert "zhang" not in str(caught.value)
+    assert "topsecret" not in str(caught.value)
+
+
+def test_an_excerpt_has_no_control_characters_and_no_tags():
+    assert excerpt("<h1>502\x00\x1b[31m Bad\n\n Gateway</h1>") == "502 [31m Bad Gateway"
+
+
+Certificate = Callable[[str], tuple[ssl.SSLContext, Path]]
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Certificate:
+    """Make a self-signed certificate for a name, valid for a number of days."""
+
+    def make(name: str) -> tuple[ssl.SSLContext, Path]:
+        key, pem = tmp_path / "key.pem", tmp_path / "ca.pem"
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", pem]
+        subprocess.run(
+            [*command, "-subj", "/CN=test", "-addext", f"subjectAltName={name}"], check=True, capture_output=True
+        )
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(pem, key)
+        return context, pem
+
+    return make
+
+
+async def asked_over_tls(context: ssl.SSLContext, **options: Any) -> Awaitable[Any]:
+    async with serving(in_turn(ONE), tls=context) as upstream:
+        return await tickets(build("rest", {**QUICK, "url": upstream.url, **options}))
+
+
+async def test_a_self_signed_certificate_is_refused(certificate: Certificate):
+    context, _ = certificate("IP:127.0.0.1")
+
+    with pytest.raises(SourceRefused, match="self-signed"):
+        await asked_over_tls(context)
+
+
+async def test_a_certificate_for_another_host_is_refused(certificate: Certificate):
+    context, ca = certificate("DNS:other.example")
+
+    with pytest.raises(SourceRefused, match="certificate"):
+        await asked_over_tls(context, tls={"ca": str(ca)})
+
+
+async def test_an_authority_named_in_the_configuration_is_trusted(certificate: Certificate):
+    context, ca = certificate("IP:127.0.0.1")
+
+    assert await asked_over_tls(context, tls={"ca": str(ca)}) == ONE
+
+
+async def test_a_missing_authority_file_is_named():
+    with pytest.raises(SourceRefused, match=r"tls\.ca: No such file"):
+        await tickets(rest("https://127.0.0.1:9/", tls={"ca": "nowhere.pem"}))

@@ -1,0 +1,234 @@
+"""Every way of paging, walked to its end against a real server."""
+
+import base64
+
+import pytest
+from aiohttp import web
+from pulling import ids, pages, rest, stored, tickets
+from upstream import in_turn, json, serving
+
+from hub.errors import SourceRefused
+
+ALL = [{"id": number} for number in range(7)]
+
+
+def numbered(request: web.Request) -> web.Response:
+    page, size = int(request.query["page"]), int(request.query.get("size", 3))
+    return json({"list": ALL[(page - 1) * size : page * size], "total": 7, "pages": 3})
+
+
+@pytest.mark.parametrize(
+    ("stop", "asked"),
+    [
+        ({}, ["1", "2", "3", "4"]),
+        ({"until": "short"}, ["1", "2", "3"]),
+        ({"total": "total"}, ["1", "2", "3"]),
+        ({"pages": "pages"}, ["1", "2", "3"]),
+    ],
+)
+async def test_numbered_pages_end_where_the_options_say(stop: dict, asked: list):
+    async with serving(numbered) as upstream:
+        source = rest(upstream.url, records="list", page={"by": "page", "size": {"send": "size", "value": 3}, **stop})
+
+        found = await tickets(source)
+
+    assert ids(found) == list(range(7))
+    assert [query["page"] for query in upstream.queries()] == asked
+
+
+async def test_a_page_that_holds_more_than_was_asked_for_is_not_the_last():
+    """Zendesk gives seven rows for per_page=1."""
+    pages_given = in_turn({"list": ALL[:5]}, {"list": ALL[5:]}, {"list": []})
+    async with serving(pages_given) as upstream:
+        source = rest(
+            upstream.url,
+            records="list",
+            page={"by": "page", "size": {"send": "per_page", "value": 1}, "until": "short"},
+        )
+
+        assert ids(await tickets(source)) == list(range(7))
+
+
+async def test_offsets_go_by_what_came_where_the_source_caps_the_size():
+    def capped(request: web.Request) -> web.Response:
+        start = int(request.query["offset"])
+        return json(ALL[start : start + 2])
+
+    async with serving(capped) as upstream:
+        found = await tickets(rest(upstream.url, page={"by": "offset", "size": {"send": "limit", "value": 500}}))
+
+    assert ids(found) == list(range(7))
+
+
+async def test_the_first_page_may_be_number_zero():
+    async with serving(in_turn([ALL[0]], [])) as upstream:
+        await tickets(rest(upstream.url, page={"by": "page", "send": "pageIndex", "first": 0}))
+
+    assert [query["pageIndex"] for query in upstream.queries()] == ["0", "1"]
+
+
+def cursored(request: web.Request) -> web.Response:
+    start = int(base64.b64decode(request.query.get("after", "MA==")))
+    following = base64.b64encode(str(start + 3).encode()).decode()
+    return json({"rows": ALL[start : start + 3], "meta": {"has_more": start + 3 < 7, "after_cursor": following}})
+
+
+async def test_an_opaque_cursor_is_followed_until_has_more_is_false():
+    async with serving(cursored) as upstream:
+        page = {"by": "cursor", "send": "after", "next": "meta.after_cursor", "more": "meta.has_more"}
+
+        found = await tickets(rest(upstream.url, records="rows", page=page))
+
+    assert ids(found) == list(range(7))
+
+
+@pytest.mark.parametrize("last", [None, ""])
+async def test_a_cursor_that_is_null_or_empty_is_the_last(last: str | None):
+    async with serving(in_turn({"rows": ALL[:1], "next": "b"}, {"rows": ALL[1:2], "next": last})) as upstream:
+        found = await tickets(rest(upstream.url, records="rows", page={"by": "cursor", "next": "next"}))
+
+    assert ids(found) == [0, 1]
+
+
+class Export:
+    """Zendesk's incremental export: the same cursor again, and an empty page, while nothing is new."""
+
+    def __init__(self) -> None:
+        self.rows = list(ALL[:4])
+
+    def __call__(self, request: web.Request) -> web.Response:
+        start = int(request.query.get("cursor", 0))
+        end = min(start + 3, len(self.rows))
+        return json({"tickets": self.rows[start:end], "after_cursor": str(end), "end_of_stream": end == len(self.rows)})
+
+
+async def test_an_export_cursor_is_kept_and_the_next_run_goes_on_from_it():
+    export = Export()
+    async with serving(export) as upstream:
+        source = rest(
+            upstream.url,
+            records="tickets",
+            page={"by": "cursor", "next": "after_cursor", "end": "end_of_stream", "keep": True},
+            since={"field": "id", "send": "start_time", "format": "epoch_s", "start": "2024-01-01"},
+        )
+        first = await pages(source)
+        export.rows += ALL[4:]
+
+        later = await pages(source, stored(first[-1].cursor))
+        quiet = await tickets(source, stored(later[-1].cursor))
+
+    assert ids([t for page in first for t in page.tickets]) == [0, 1, 2, 3]
+    assert ids([t for page in later for t in page.tickets]) == [4, 5, 6]
+    assert quiet == []
+    assert "start_time" in upstream.queries()[0]
+    assert all("start_time" not in query for query in upstream.queries()[1:])
+
+
+async def test_link_headers_are_followed():
+    def linked(request: web.Request) -> web.Response:
+        page = int(request.query.get("page", 1))
+        following = f'</t?page={page + 1}>; rel="next", ' if page < 3 else ""
+        return json(ALL[page * 2 - 2 : page * 2], Link=f'{following}</t?page=1>; rel="first"')
+
+    async with serving(linked) as upstream:
+        found = await tickets(rest(f"{upstream.url}/t", page={"by": "link"}))
+
+    assert ids(found) == [0, 1, 2, 3, 4, 5]
+
+
+async def test_a_next_url_is_followed_as_given_and_signed_anew():
+    def told(request: web.Request) -> web.Response:
+        page = int(request.query.get("page[after]", 0))
+        following = (
+            f"http://{request.host}/t?page%5Bafter%5D={page + 1}&key={request.query['key']}" if page < 2 else None
+        )
+        return json({"tickets": [ALL[page]], "links": {"next": following}})
+
+    async with serving(told) as upstream:
+        source = rest(
+            f"{upstream.url}/t",
+            records="tickets",
+            page={"by": "next_url", "next": "links.next"},
+            auth={"api_key": {"query": "key", "value": "k3y-of-ours"}},
+        )
+        found = await pages(source)
+
+    assert [ids(list(page.tickets)) for page in found] == [[0], [1], [2]]
+    assert [query.get("key") for query in upstream.queries()] == ["k3y-of-ours"] * 3
+    assert "k3y-of-ours" not in repr([page.cursor for page in found])
+
+
+@pytest.mark.parametrize(
+    "elsewhere",
+    ["https://evil.example/x", "//evil.example/x", "http://127.0.0.1:1/x", "file:///etc/passwd", "http://["],
+)
+async def test_a_next_url_on_another_host_is_refused(elsewhere: str):
+    async with serving(in_turn({"rows": ALL[:1], "next": elsewhere})) as upstream:
+        with pytest.raises(SourceRefused, match="next page"):
+            await tickets(rest(upstream.url, records="rows", page={"by": "next_url", "next": "next"}))
+
+
+async def test_a_link_to_another_host_is_refused_after_its_page_was_not_given():
+    async with serving(lambda _: json(ALL, Link='<https://evil.example/>; rel="next"')) as upstream:
+        with pytest.raises(SourceRefused, match=r"another host: evil\.example"):
+            await tickets(rest(upstream.url, page={"by": "link"}))
+
+
+async def test_a_next_url_that_leads_to_itself_is_refused():
+    async with serving(lambda _: json({"rows": ALL[:1], "next": "/t?page=2"})) as upstream:
+        with pytest.raises(SourceRefused, match=r"circles|same page"):
+            await tickets(rest(f"{upstream.url}/t", records="rows", page={"by": "next_url", "next": "next"}))
+
+
+async def test_the_same_cursor_twice_in_a_run_is_refused():
+    def again(request: web.Request) -> web.Response:
+        return json({"rows": [{"id": len(upstream.asked)}], "next": "again"})
+
+    async with serving(again) as upstream:
+        with pytest.raises(SourceRefused, match="circles"):
+            await tickets(rest(upstream.url, records="rows", page={"by": "cursor", "next": "next"}))
+
+    assert len(upstream.asked) == 2
+
+
+async def test_a_source_that_repeats_its_last_page_ends_the_run():
+    async with serving(in_turn({"rows": ALL[:2]}, {"rows": ALL[2:3]})) as upstream:
+        source = rest(upstream.url, records="rows", page={"by": "page", "size": {"send": "size", "value": 2}})
+
+        assert ids(await tickets(source)) == [0, 1, 2, 2]
+
+
+async def test_a_source_that_ignores_the_page_parameter_is_refused_rather_than_read_in_part():
+    async with serving(lambda _: json({"rows": ALL[:2], "total": 7})) as upstream:
+        with pytest.raises(SourceRefused, match=r"page\.send"):
+            await tickets(rest(upstream.url, records="rows", page={"by": "page", "total": "total"}))
+
+
+async def test_empty_pages_that_promise_more_end_after_ten():
+    def empty(request: web.Request) -> web.Response:
+        return json({"rows": [], "next": str(len(upstream.asked)), "has_more": True})
+
+    async with serving(empty) as upstream:
+        with pytest.raises(SourceRefused, match="empty pages"):
+            await tickets(rest(upstream.url, records="rows", page={"by": "cursor", "next": "next", "more": "has_more"}))
+
+    assert len(upstream.asked) == 10
+
+
+async def test_more_pages_than_the_limit_are_refused():
+    async with serving(lambda r: json([{"id": int(r.query["offset"])}])) as upstream:
+        with pytest.raises(SourceRefused, match="max_pages"):
+            await tickets(rest(upstream.url, page={"by": "offset"}, limits={"rate": "10000/s", "max_pages": 5}))
+
+    assert len(upstream.asked) == 6
+
+
+async def test_after_a_change_of_paging_a_run_starts_again():
+    async with serving(numbered) as upstream:
+        by_page = rest(upstream.url, records="list", page={"by": "page"})
+        cut = (await pages(by_page))[0].cursor
+        whole = rest(f"{upstream.url}?page=1&size=7", records="list")
+
+        found = await tickets(whole, stored(cut))
+
+    assert ids(found) == list(range(7))
