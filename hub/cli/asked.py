@@ -3,16 +3,22 @@
 import difflib
 import os
 from collections.abc import AsyncIterator, Iterable, Mapping
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-import typer
+from hub.errors import HubError
 
 if TYPE_CHECKING:  # Loading these takes longer than `hub --help` may.
     from hub.config import Config, Source
     from hub.store.store import Store
+
+
+class Misused(HubError):
+    """What was asked cannot be done: ask otherwise, or mend the environment."""
+
+    code = "MISUSED"
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +40,7 @@ def choose(config: "Config", name: str) -> "Source":
     """The source of that name; a name that is not in the file is a misuse that says what was probably meant."""
     if source := config.sources.get(name):
         return source
-    raise typer.BadParameter(f"there is no source '{name}' in {config.path}{_meant(name, config.sources)}")
+    raise Misused(f"there is no source '{name}' in {config.path}", hint=_meant(name, config.sources))
 
 
 def choose_enabled(config: "Config", names: Iterable[str]) -> list["Source"]:
@@ -42,23 +48,46 @@ def choose_enabled(config: "Config", names: Iterable[str]) -> list["Source"]:
     named = [choose(config, name) for name in dict.fromkeys(names)]
     for source in named:
         if not source.enabled:
-            raise typer.BadParameter(f"'{source.name}' is disabled in {config.path}: remove `enabled: false` there")
+            raise Misused(f"'{source.name}' is disabled in {config.path}", hint="remove `enabled: false` there")
     return named or [source for source in config.sources.values() if source.enabled]
 
 
 @asynccontextmanager
 async def opened(config: "Config", environ: Mapping[str, str] = os.environ) -> AsyncIterator["Store"]:
-    """The store, which knows the configured sources."""
+    """The store, which knows the configured sources. An environment that names no usable database is a misuse."""
+    from sqlalchemy.exc import DBAPIError
+
     from hub.store.opening import opened as opened_store
 
-    async with opened_store(environ) as store:
+    _require_postgresql(environ.get("DATABASE_URL"))
+    async with AsyncExitStack() as stack:
+        try:
+            store = await stack.enter_async_context(opened_store(environ))
+        except DBAPIError as error:
+            reason = str(error.orig).rpartition(">: ")[2].splitlines()[0]
+            raise Misused(f"the database refuses: {reason}", hint="look at DATABASE_URL") from error
+        except OSError as error:
+            raise Misused(
+                f"cannot keep data in {error.filename}: {error.strerror}", hint="set HUB_DATA to a folder"
+            ) from error
         await store.lanes.declare([source.record for source in config.sources.values()])
         yield store
+
+
+def _require_postgresql(url: str | None) -> None:
+    import sqlalchemy as sa
+
+    try:
+        known = not url or sa.make_url(url).get_backend_name() == "postgresql"
+    except (sa.exc.ArgumentError, ValueError):
+        known = False
+    if not known:  # The address itself is not repeated: it may hold a password.
+        raise Misused("DATABASE_URL cannot be read", hint="it is written postgresql://user:password@host/name")
 
 
 def _meant(name: str, known: Iterable[str]) -> str:
     names = list(known)
     if close := difflib.get_close_matches(name.lower(), names, n=1):
-        return f"; did you mean '{close[0]}'?"
+        return f"did you mean '{close[0]}'?"
     few = ", ".join(names[:10])
-    return f" (known: {few}{', …' if len(names) > 10 else ''}; `hub check` lists all)"
+    return f"known: {few}{', …' if len(names) > 10 else ''}; `hub check` lists all"

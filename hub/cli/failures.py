@@ -6,7 +6,7 @@ from typing import Any
 
 import orjson
 
-from hub.cli.asked import Asked
+from hub.cli.asked import Asked, Misused
 from hub.cli.stopping import Stopped
 from hub.cli.voice import counted, talk, visible
 from hub.errors import ConfigError, HubError, MappingError
@@ -29,7 +29,7 @@ def told(error: BaseException, asked: Asked | None) -> int:
             talk.print(visible(line), soft_wrap=True)
     if isinstance(error, Stopped):
         return 128 + error.signal
-    return MISUSED if isinstance(error, ConfigError | MappingError) else FAILED
+    return MISUSED if isinstance(error, ConfigError | MappingError | Misused) else FAILED
 
 
 def facts(error: BaseException) -> dict[str, Any]:

@@ -64,8 +64,9 @@ async def _serve(asked: Asked, config: Config, listener: socket.socket, concurre
             held = f"{counted(len(config.sources), 'source')}, {counted(count, 'appeal')}"
             answer(asked, facts, f"serving {url}   ({held})")
 
+        app = create_app(store, production=os.environ.get("HUB_ENV") == "production")
         async with asyncio.TaskGroup() as group:
-            group.create_task(_api(create_app(store), listener, announce))
+            group.create_task(_api(app, listener, announce))
             if concurrency is not None:
                 group.create_task(_worker(store, config, concurrency).run_forever())
 

@@ -141,7 +141,8 @@ def _verdict(name: str, trials: list[_Trial]) -> str:
         return f"{name} gave no tickets"
     wrong = sum(trial.rejected is not None for trial in trials)
     if not wrong:
-        return f"{counted(len(trials), 'ticket')} read as appeals; nothing was stored: run `hub sync {name}`"
+        read = "1 ticket reads as an appeal" if len(trials) == 1 else f"{len(trials)} tickets read as appeals"
+        return f"{read}; nothing was stored: run `hub sync {name}`"
     return (
         f"{wrong} of {counted(len(trials), 'ticket')} rejected: mend sources.{name}.map and run `hub try {name}` again"
     )

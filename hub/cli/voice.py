@@ -41,10 +41,10 @@ talk = _console(sys.stderr)
 
 
 def answer(asked: Asked, facts: Any, *shown: RenderableType) -> None:
-    """Print the facts as JSON for a program; for people, what is shown of them."""
+    """Print the facts as JSON for a program, on one line unless somebody looks; for people, what is shown of them."""
     if asked.json:
-        typed = orjson.dumps(facts, default=str, option=orjson.OPT_INDENT_2 | orjson.OPT_NON_STR_KEYS)
-        results.out(typed.decode())
+        indent = orjson.OPT_INDENT_2 if results.is_terminal else 0
+        results.out(orjson.dumps(facts, default=str, option=indent | orjson.OPT_NON_STR_KEYS).decode())
         return
     for part in shown:
         say(part)
@@ -52,7 +52,10 @@ def answer(asked: Asked, facts: Any, *shown: RenderableType) -> None:
 
 def say(part: RenderableType) -> None:
     """Print one part of a result, without blanks at the ends of lines where no terminal needs them."""
-    if results.is_terminal or isinstance(part, str):
+    if isinstance(part, str):
+        results.print(part, soft_wrap=True)
+        return
+    if results.is_terminal:
         results.print(part)
         return
     with results.capture() as captured:
