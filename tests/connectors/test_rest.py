@@ -179,7 +179,8 @@ async def test_the_euro_sign_of_code_page_936_reads():
 
 XML = """<?xml version="1.0" encoding="{0}"?>
 <!-- made up --><s:Body xmlns:s="urn:a" xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance">
-<b:Case xmlns:b="urn:b" n="1"><id>1</id><名称>诉求</名称><empty/><nil xsi:nil="true"/><tag>a</tag><tag>b</tag></b:Case></s:Body>"""
+<b:Case xmlns:b="urn:b" n="1"><id>1</id><名称>诉求</名称><empty/><nil xsi:nil="true"/><tag>a</tag>
+<tag>b</tag></b:Case></s:Body>"""
 
 
 @pytest.mark.parametrize(
