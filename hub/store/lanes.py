@@ -58,7 +58,7 @@ class Lanes:
             names = [record.name for record in records]
             await connection.exec_driver_sql("update source set active = false where name <> all($1)", (names,))
             await connection.exec_driver_sql(
-                "insert into lane (name, due_at) select lane, now() from unnest($1::text[]) lane on conflict do nothing",
+                "insert into lane (name, due_at) select new, now() from unnest($1::text[]) new on conflict do nothing",
                 ([source_lane(name) for name in names],),
             )
 

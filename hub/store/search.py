@@ -9,7 +9,8 @@ import unicodedata
 from collections.abc import Iterable, Iterator
 
 _HAN = "㐀-䶿一-鿿\U00020000-\U0003ffff"
-_RUN = re.compile(f"([{_HAN}]+)|[^\\W_{_HAN}]+")
+_HAN_RUN = re.compile(f"[{_HAN}]+")
+_WORD = re.compile(f"[^\\W_{_HAN}]+")
 _LONGEST = 64  # a longer word is cut: a lexeme ends at 2 KB, and nobody types more
 
 
@@ -22,24 +23,22 @@ def lexemes(texts: Iterable[str | None]) -> str:
     """All that the texts can be found by, separated by blanks."""
     found: set[str] = set()
     for text in texts:
-        for run, han in _runs(text or ""):
-            if han:
+        if text:
+            for run in _HAN_RUN.findall(text):
                 found.update([run[i : i + 2] for i in range(len(run) - 1)])
                 # The last character starts no pair; alone it is found by a search for that one character.
                 found.add(run[-1])
-            else:
-                found.add(run[:_LONGEST])
+            found.update(_words(text))
     return " ".join(found)
 
 
 def tsquery(text: str) -> str:
     """The tsquery that every match of `text` satisfies, or "" when `text` holds nothing that is indexed."""
     asked: dict[str, None] = {}
-    for run, han in _runs(text):
-        if han and len(run) > 1:
-            asked.update((f"'{run[i : i + 2]}'", None) for i in range(len(run) - 1))
-        else:
-            asked[f"'{run[:_LONGEST]}':*"] = None
+    for run in _HAN_RUN.findall(text):
+        pairs = [f"'{run[i : i + 2]}'" for i in range(len(run) - 1)]
+        asked.update(dict.fromkeys(pairs or [f"'{run}':*"]))
+    asked.update(dict.fromkeys(f"'{word}':*" for word in _words(text)))
     return " & ".join(asked)
 
 
@@ -48,15 +47,12 @@ def terms(text: str) -> list[str]:
     return fold(text).split()
 
 
-def _runs(text: str) -> Iterator[tuple[str, bool]]:
-    """Each run of Han characters (True), each word (False). Han needs no folding, and folding is most of the work."""
-    for match in _RUN.finditer(text):
-        if match[1]:
-            yield match[1], True
-            continue
-        word = match[0]
+def _words(text: str) -> Iterator[str]:
+    """Each word, folded. Han runs need no folding, and folding all of a text would be most of the work."""
+    for word in _WORD.findall(text):
+        # Folding may turn one character into several words, or into Han: ½ is 1⁄2, ㈱ is (株).
         folded = fold(word)
-        if folded == word or _RUN.fullmatch(folded):
-            yield folded, False
-        else:  # One character became several, such as ㍿ or ①②: they are runs of their own.
-            yield from _runs(folded)
+        yield from (part[:_LONGEST] for part in _HAN_OR_WORD.findall(folded))
+
+
+_HAN_OR_WORD = re.compile(f"{_HAN_RUN.pattern}|{_WORD.pattern}")

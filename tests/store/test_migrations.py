@@ -1,15 +1,19 @@
 """The schema: one migration at a time, the same as the tables say, never behind the code's back."""
 
 import asyncio
+from pathlib import Path
 
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
+from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
+from alembic.script import ScriptDirectory
 
 from hub.errors import SchemaTooNew
+from hub.store import migrations
 from hub.store.database import Database
-from hub.store.migrations import migrate
+from hub.store.migrations import HEAD, migrate
 from hub.store.tables import metadata
 
 
@@ -29,6 +33,13 @@ async def test_the_migrations_make_the_tables_that_the_code_knows(database):
         )
 
     assert difference == []
+
+
+def test_the_head_that_the_code_knows_is_the_newest_migration():
+    config = Config()
+    config.set_main_option("script_location", str(Path(migrations.__file__).parent))
+
+    assert ScriptDirectory.from_config(config).get_current_head() == HEAD
 
 
 async def test_processes_that_start_together_migrate_once(database):

@@ -3,13 +3,12 @@
 from pathlib import Path
 
 import sqlalchemy as sa
-from alembic import command
-from alembic.config import Config
-from alembic.runtime.migration import MigrationContext
-from alembic.script import ScriptDirectory
 
 from hub.errors import SchemaTooNew, StoreError
 from hub.store.database import Database
+
+HEAD = "0001"
+"""The newest migration. Known here so that a database that is up to date costs no import of Alembic."""
 
 _LOCK = 0x6875_6201  # "hub", 1: nobody else's advisory lock
 _OLDEST = 140_000  # PostgreSQL 14
@@ -20,23 +19,31 @@ async def migrate(database: Database) -> None:
     async with database.begin() as connection:
         await connection.execute(sa.text("set local statement_timeout = 0"))
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
-        await connection.run_sync(_upgrade)
+        if await connection.run_sync(_revision) != HEAD:
+            await connection.run_sync(_upgrade)
 
 
-def _upgrade(connection: sa.Connection) -> None:
+def _revision(connection: sa.Connection) -> str | None:
     version = connection.execute(sa.text("select current_setting('server_version_num')::int")).scalar_one()
     if version < _OLDEST:
         raise StoreError(f"PostgreSQL {version // 10_000} is too old", hint="use PostgreSQL 14 or newer")
-    config = Config()
+    if not connection.execute(sa.text("select to_regclass('alembic_version') is not null")).scalar_one():
+        return None
+    return connection.execute(sa.text("select version_num from alembic_version")).scalar()
+
+
+def _upgrade(connection: sa.Connection) -> None:
+    from alembic import command  # noqa: PLC0415  # a tenth of the start of every command, needed once a release
+    from alembic.config import Config  # noqa: PLC0415
+    from alembic.script import ScriptDirectory  # noqa: PLC0415
+
+    config = Config(attributes={"connection": connection})
     config.set_main_option("script_location", str(Path(__file__).parent))
-    scripts = ScriptDirectory.from_config(config)
-    found = MigrationContext.configure(connection).get_current_revision()
-    if found == scripts.get_current_head():
-        return
-    if found is not None and found not in {script.revision for script in scripts.walk_revisions()}:
+    found = _revision(connection)
+    known = {script.revision for script in ScriptDirectory.from_config(config).walk_revisions()}
+    if found is not None and found not in known:
         raise SchemaTooNew(
-            f"the database has schema {found}, newer than this hub knows ({scripts.get_current_head()})",
+            f"the database has schema {found}, newer than this hub knows ({HEAD})",
             hint="upgrade the hub, or point DATABASE_URL or HUB_DATA at another database",
         )
-    config.attributes["connection"] = connection
     command.upgrade(config, "head")
