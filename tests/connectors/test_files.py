@@ -3,6 +3,7 @@
 import asyncio
 import io
 import os
+import re
 import shutil
 import zipfile
 from contextlib import aclosing
@@ -224,18 +225,12 @@ READ = [{"工单编号": "GD1", "诉求内容": "路灯不亮"}, {"工单编号"
         ("utf-16", {}),
         ("gbk", {"encoding": "gb2312"}),
         ("utf-8-sig", {"encoding": "gb18030"}),
-        ("big5", {"encoding": "big5"}),
     ],
 )
 async def test_csv_reads_in_its_encoding(tmp_path: Path, written: str, options: dict[str, str]):
-    text = CHINESE.replace("业", "業").replace("乱收费", "亂收費") if written == "big5" else CHINESE
-    text = text.replace("编号", "編號").replace("诉", "訴").replace("灯", "燈") if written == "big5" else text
-    put(tmp_path, "a.csv", text.encode(written))
+    put(tmp_path, "a.csv", CHINESE.encode(written))
 
-    found = await tickets(files(tmp_path, csv=options))
-
-    assert [list(row.values())[0] for row in found] == ["GD1", "GD2"]
-    assert written == "big5" or found == READ
+    assert await tickets(files(tmp_path, csv=options)) == READ
 
 
 async def test_the_euro_sign_of_code_page_936_reads(tmp_path: Path):
@@ -245,7 +240,7 @@ async def test_the_euro_sign_of_code_page_936_reads(tmp_path: Path):
 
 
 async def test_a_file_that_is_neither_utf8_nor_gb18030_asks_for_its_encoding(tmp_path: Path):
-    put(tmp_path, "a.csv", b"id\n\xff\xfe\xfd\n"[0:3] + b"\xc3\x28\xff\xff\n")
+    put(tmp_path, "a.csv", b"id\n\xc3\x28\xff\xff\n")
 
     with pytest.raises(SourceRefused, match=r"csv\.encoding"):
         await tickets(files(tmp_path))
@@ -277,8 +272,7 @@ async def test_a_broken_line_becomes_a_ticket_that_says_why(tmp_path: Path, line
 
     assert [row.get("id") for row in found] == ["1", None, "3", "4"]
     assert found[1]["text"] == line
-    with pytest.raises(AssertionError, match=f"^line 3: .*({why})"):
-        raise AssertionError(found[1][BROKEN])
+    assert re.match(f"line 3: .*({why})", found[1][BROKEN])
 
 
 async def test_a_broken_line_can_stop_the_file_instead(tmp_path: Path):
@@ -365,12 +359,9 @@ def workbook() -> bytes:
     sheet = book.active
     assert sheet is not None
     sheet.title = "信访件"
-    for row in (
-        ["某市信访局"],
-        ["编号", "登记", "日", "人数"],
-        [201902030111, datetime(2026, 1, 2, 3, 4, 5), date(2026, 1, 2), 1.5],
-    ):
-        sheet.append(row)
+    sheet.append(["某市信访局"])
+    sheet.append(["编号", "登记", "日", "人数"])
+    sheet.append([201902030111, datetime(2026, 1, 2, 3, 4, 5), date(2026, 1, 2), 1.5])  # noqa: DTZ001  cells have no zone
     sheet.append([])
     sheet.append(["=1+1", None, None, True])
     held = io.BytesIO()
