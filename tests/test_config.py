@@ -291,6 +291,14 @@ def test_the_record_says_what_the_file_says(tmp_path):
     assert (record.source_class, record.integration, record.connector) == ("hotline", "dual_number", "rest")
 
 
+def test_a_source_that_is_not_enabled_is_built_and_says_so(tmp_path):
+    text = HOUSING.replace("class: hotline", "class: hotline\n    enabled: false")
+
+    source = loaded(tmp_path, text).sources["housing"]
+
+    assert (source.name, source.enabled) == ("housing", False)
+
+
 def test_the_default_zone_is_that_of_the_file(tmp_path):
     assert loaded(tmp_path, HOUSING).timezone == ZoneInfo("Asia/Shanghai")
     text = HOUSING.replace("sources:", "defaults: {timezone: Asia/Urumqi}\nsources:")

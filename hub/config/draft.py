@@ -97,7 +97,9 @@ class Draft:
         if "connector" not in own:
             return Problem(path, f"is missing; it names the protocol that the system speaks (known: {known})")
         named = self.borrowed[path].written if path in self.borrowed else own["connector"]
-        near = closest(named, REGISTRY) if isinstance(named, str) else None
+        if not isinstance(named, str):
+            return Problem(path, f"expected the name of a connector, not {shown(named)} (known: {known})")
+        near = closest(named, REGISTRY)
         meant = f"; did you mean '{near}'?" if near else ""
         return Problem(path, f"no connector {shown(named)}{meant} (known: {known})")
 

@@ -95,7 +95,8 @@ def _with_placeholders(schema: Any) -> Any:
         described = {key: schema[key] for key in ("description", "default") if key in schema}
         bare = {key: value for key, value in schema.items() if key not in described}
         return {**described, "anyOf": [bare, _PLACEHOLDER]}
-    return {key: _with_placeholders(value) for key, value in schema.items()}
+    told_by = {"required": [schema["discriminator"]["propertyName"]]} if "discriminator" in schema else {}
+    return {key: _with_placeholders(value) for key, value in schema.items()} | told_by
 
 
 def _source_schema() -> Schema:

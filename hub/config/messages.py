@@ -45,7 +45,7 @@ _BOUNDS = {
 def validated(model: type[BaseModel], raw: Any, borrowed: Mapping[KeyPath, Borrowed]) -> tuple[Any, list[Problem]]:
     """Return the model that `raw` reads as, or None and what is wrong with it."""
     try:
-        return model.model_validate(raw), []
+        return model.model_validate(raw, by_alias=True, by_name=False), []
     except ValidationError as error:
         return None, list(explain(error.errors(include_url=False), raw, model, borrowed))
 

@@ -55,6 +55,11 @@ class File:
         return {path[1:]: one for path, one in self.borrowed.items() if path[:1] == ("defaults",)}
 
     @cached_property
+    def borrowed_by_maps(self) -> Mapping[KeyPath, Borrowed]:
+        """Each text that shared maps borrow, once, however often it stands there."""
+        return {(one.written,): one for path, one in self.borrowed.items() if path[:1] == ("maps",)}
+
+    @cached_property
     def borrowed_by_source(self) -> Mapping[str | int, Mapping[KeyPath, Borrowed]]:
         found: dict[str | int, dict[KeyPath, Borrowed]] = {}
         for path, one in self.borrowed.items():
@@ -167,7 +172,7 @@ class Entry:
             return None, [Problem((), self._masked(str(error), ()))]
 
     def _masked(self, message: str, path: KeyPath) -> str:
-        return masked(masked(message, path, self._borrowed), ("maps",), self.file.borrowed)
+        return masked(masked(message, path, self._borrowed), (), self.file.borrowed_by_maps)
 
     def _in_clear(self, held: Iterable[tuple[KeyPath, str]]) -> Iterator[Problem]:
         """Name the secrets that stand in the file itself."""
