@@ -58,7 +58,13 @@ SCHEMA_CANNOT_SEE = {
     *("duplicate-key", "duplicate-map-name", "duplicate-source", "duplicate-word-in-a-map", "list-as-key", "merge-key"),
     *("no-such-shared-map", "shared-map-to-no-status", "path-broken", "pattern-broken", "pattern-runs-for-ever"),
     *("placeholder-malformed", "placeholder-not-closed", "variable-empty", "variable-not-set", "secret-file-missing"),
-    *("secret-does-not-fit", "secret-header-in-clear", "secret-in-clear", "secret-in-clear-by-default"),
+    *(
+        "secret-does-not-fit",
+        "secret-header-in-clear",
+        "secret-in-clear",
+        "secret-in-clear-by-default",
+        "shared-secret-in-clear",
+    ),
 }
 
 

@@ -177,8 +177,10 @@ class Entry:
     def _in_clear(self, held: Iterable[tuple[KeyPath, str]]) -> Iterator[Problem]:
         """Name the secrets that stand in the file itself."""
         for path, _ in held:
-            if self.origin(path) in self._lines and (path not in self._borrowed or self._borrowed[path].clear):
-                yield Problem(path, _borrow_instead(self.name, path))
+            here = self.origin(path)
+            if here in self._lines and (path not in self._borrowed or self._borrowed[path].clear):
+                owner = self.name if here[0] == "sources" else "shared"
+                yield Problem(path, _borrow_instead(owner, path))
 
 
 _NO_MAP = "is missing; it says how a ticket reads as an appeal: external_id, title, status, created_at …"
@@ -198,8 +200,8 @@ def _record(name: str, keys: SourceKeys) -> SourceRecord:
     return SourceRecord(name, keys.title, keys.source_class, keys.integration, keys.department, keys.connector)
 
 
-def _borrow_instead(source: str, path: KeyPath) -> str:
-    variable = f"{source}_{path[-1]}".upper().replace("-", "_")
+def _borrow_instead(owner: str, path: KeyPath) -> str:
+    variable = f"{owner}_{path[-1]}".upper().replace("-", "_")
     return (
         "a secret stands here in clear, which HUB_ENV=production does not allow; "
         f'write "${{{variable}}}" and set that variable, or "${{file:secrets/{variable.lower()}}}"'
