@@ -19,6 +19,8 @@ def reader(path: str) -> Reader:
     if path == "":
         return lambda payload: payload
     ways, dictionaries_only = compile_path(path), is_plain(path)
+    if len(ways) == 1 and (key := ways[0].key) is not None:
+        return lambda payload: payload.get(key) if isinstance(payload, dict) else None
 
     def read(payload: Any) -> Any:
         if dictionaries_only and not isinstance(payload, dict):

@@ -77,6 +77,20 @@ async def test_a_time_that_is_none_does_not_count_and_does_not_stop_the_run(odd:
     assert found[-1].cursor["since"] == ago(days=1)
 
 
+@pytest.mark.parametrize(
+    ("times", "newest"),
+    [
+        (["2026-01-01T08:00:00+08:00", "2026-01-01T01:00:00Z", "2026-01-01 08:30:00"], "2026-01-01T01:00:00Z"),
+        (["2026-01-01T00:00:00.9Z", "2026-01-01T00:00:00.95Z"], "2026-01-01T00:00:00.950000Z"),
+        (["2026-01-01 00:00:00", "9999-99-99 99:99:99", "2026-01-02 00:00:00"], "2026-01-01T16:00:00Z"),
+    ],
+)
+async def test_the_newest_is_found_among_times_of_every_shape(times: list[str], newest: str):
+    cursor = await cursor_after([{"updated": time} for time in times])
+
+    assert datetime.fromisoformat(cursor["since"]) == datetime.fromisoformat(newest)
+
+
 async def test_windows_walk_from_start_to_now_without_a_gap():
     async with serving(in_turn([])) as upstream:
         options = since(send=["from", "to"], window="7d", start=ago(days=30), format="epoch_s")
