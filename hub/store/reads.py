@@ -235,7 +235,7 @@ class Reads:
 
     async def changes_of(self, appeal_ids: Collection[int], *, size: int, after: int = 0) -> dict[int, ChangePage]:
         """The changes of each appeal from just after a number on, `size` at most each, in one query for all of them."""
-        wanted = sa.func.unnest(sa.cast(list(appeal_ids), _IDS)).table_valued("id", name="wanted")
+        wanted = sa.func.unnest(sa.cast(list(appeal_ids), _IDS)).table_valued("id").render_derived("wanted")
         one = (
             sa.select(change)
             .where(change.c.appeal_id == wanted.c.id, change.c.number > after)

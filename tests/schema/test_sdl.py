@@ -1,0 +1,53 @@
+"""The schema as a promise: written down, described to the last word, and named in one manner."""
+
+import re
+from pathlib import Path
+
+import pytest
+from graphql import GraphQLEnumType, build_schema, is_specified_scalar_type
+
+from hub.model import Status
+from hub.schema.schema import core_schema, schema_sdl
+
+WRITTEN = Path(__file__).parents[2] / "docs" / "reference" / "schema.graphql"
+TYPES = [
+    kind
+    for name, kind in core_schema().type_map.items()
+    if not name.startswith("__") and not is_specified_scalar_type(kind)
+]
+
+
+def test_the_written_schema_is_the_served_one():
+    assert WRITTEN.read_text(encoding="utf-8") == schema_sdl(), (
+        "run: hub schema graphql > docs/reference/schema.graphql"
+    )
+
+
+def test_the_sdl_can_be_read_back():
+    assert set(build_schema(schema_sdl()).type_map) >= {kind.name for kind in TYPES}
+
+
+@pytest.mark.parametrize("kind", TYPES, ids=str)
+def test_everything_is_described(kind):
+    things = [(kind.name, kind.description)]
+    for name, field in getattr(kind, "fields", {}).items():
+        things.append((f"{kind}.{name}", field.description))
+        things += [
+            (f"{kind}.{name}({one})", argument.description) for one, argument in getattr(field, "args", {}).items()
+        ]
+    if isinstance(kind, GraphQLEnumType):
+        things += [(f"{kind}.{name}", value.description) for name, value in kind.values.items()]
+
+    assert [name for name, description in things if not (description or "").strip().endswith((".", "`"))] == []
+
+
+def test_every_word_of_the_domain_is_a_word_of_the_schema():
+    assert set(core_schema().type_map["AppealStatus"].values) == set(Status.__members__)
+
+
+def test_names_are_written_in_one_manner():
+    for kind in TYPES:
+        assert re.fullmatch(r"[A-Z][A-Za-z]*", kind.name)
+        names = getattr(kind, "values", None) or getattr(kind, "fields", {})
+        pattern = r"[A-Z]+(_[A-Z]+)*" if isinstance(kind, GraphQLEnumType) else r"[a-z][A-Za-z]*"
+        assert all(re.fullmatch(pattern, name) for name in names)
