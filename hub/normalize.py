@@ -20,14 +20,14 @@ from itertools import chain
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hub import rules as words
-from hub import steps
 from hub.errors import MappingError, TicketRejected, Unreadable
+from hub.mapping import rules as words
+from hub.mapping import steps
+from hub.mapping.paths import Path
+from hub.mapping.recipes import Recipe, Workshop
+from hub.mapping.rules import Rule
+from hub.mapping.texts import opening, storable
 from hub.model import BROKEN, Appeal, Ticket
-from hub.paths import Path
-from hub.recipes import Recipe, Workshop
-from hub.rules import Rule
-from hub.texts import opening, storable
 
 __all__ = ["Mapping", "MappingError", "Rule", "compile_mapping", "normalize"]
 

@@ -14,9 +14,9 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
 from hub.errors import MappingError, TicketRejected
+from hub.mapping.steps import one
 from hub.model import Appeal, Channel, Kind, Satisfaction, Status, Urgency
 from hub.normalize import Rule, compile_mapping, normalize
-from hub.steps import one
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TICKETS = Path(__file__).parent / "tickets"

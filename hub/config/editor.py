@@ -9,7 +9,7 @@ from pydantic_core import core_schema
 
 from hub.config.models import MAX_SOURCES, SOURCE_NAME, FileKeys, shared_keys, source_model
 from hub.connectors import REGISTRY
-from hub.rules import ATTRIBUTE, REQUIRED, TARGETS, Rule, Target
+from hub.mapping.rules import ATTRIBUTE, REQUIRED, TARGETS, Rule, Target
 
 Schema: TypeAlias = dict[str, Any]
 

@@ -12,7 +12,7 @@ from hub.config.document import KeyPath, Problem
 from hub.config.secrets import Borrowed
 from hub.config.shapes import branches, field_at, keys_of, models_at
 from hub.config.spelling import closest, did_you_mean
-from hub.rules import Rule
+from hub.mapping.rules import Rule
 
 _EXPECTED = {
     "string": "text",

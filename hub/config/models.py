@@ -14,8 +14,8 @@ from hub.config.shapes import keys_of
 from hub.config.spelling import closest
 from hub.connectors import REGISTRY
 from hub.connectors.base import Options
+from hub.mapping.rules import Rule
 from hub.model import Integration, SourceClass
-from hub.rules import Rule
 
 MAX_SOURCES = 1000
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")

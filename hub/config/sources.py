@@ -17,10 +17,10 @@ from hub.config.spelling import synonym
 from hub.connectors import REGISTRY
 from hub.connectors.base import Connector, Place
 from hub.errors import HubError, MappingError
+from hub.mapping.rules import TARGETS, Rule
 from hub.model import SourceRecord
 from hub.normalize import Mapping as AppealMapping
 from hub.normalize import compile_mapping
-from hub.rules import TARGETS, Rule
 
 
 @dataclass(frozen=True, slots=True)

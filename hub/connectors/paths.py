@@ -7,7 +7,7 @@ from typing import Annotated, Any, TypeAlias
 from pydantic import AfterValidator
 
 from hub.errors import Unreadable
-from hub.paths import compile_path
+from hub.mapping.paths import compile_path
 
 Reader: TypeAlias = Callable[[Any], Any]
 

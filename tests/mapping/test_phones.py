@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.phones import e164
+from hub.mapping.phones import e164
 
 
 @pytest.mark.parametrize(
@@ -46,7 +46,9 @@ def test_any_text_comes_back_as_a_number_or_as_itself(text):
 
 
 def test_the_number_tables_are_not_loaded_for_a_mobile_number():
-    script = "import sys; from hub.phones import e164; e164('13812345678'); print('phonenumbers' in sys.modules)"
+    script = (
+        "import sys; from hub.mapping.phones import e164; e164('13812345678'); print('phonenumbers' in sys.modules)"
+    )
 
     output = subprocess.run([sys.executable, "-c", script], capture_output=True, text=True, check=True).stdout
 

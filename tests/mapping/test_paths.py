@@ -3,7 +3,7 @@
 import pytest
 
 from hub.errors import Unreadable
-from hub.paths import compile_path
+from hub.mapping.paths import compile_path
 
 TICKET = {
     "标题": "路灯不亮",

@@ -7,15 +7,15 @@ from difflib import get_close_matches
 from typing import Any, TypeVar
 from zoneinfo import ZoneInfo
 
-from hub import rules, steps
 from hub.errors import Unreadable
+from hub.mapping import rules, steps
+from hub.mapping.paths import Path, compile_path
+from hub.mapping.patterns import compile_pattern
+from hub.mapping.rules import Problem, Rule, Target
+from hub.mapping.steps import Step
+from hub.mapping.texts import text_of
+from hub.mapping.times import time_reader
 from hub.model import Ticket
-from hub.paths import Path, compile_path
-from hub.patterns import compile_pattern
-from hub.rules import Problem, Rule, Target
-from hub.steps import Step
-from hub.texts import text_of
-from hub.times import time_reader
 
 T = TypeVar("T")
 

@@ -12,11 +12,11 @@ from enum import StrEnum
 from math import isfinite
 from typing import Any, TypeAlias
 
-from hub import phones
-from hub.coordinates import Crs, Point, to_wgs84
 from hub.errors import Unreadable
-from hub.patterns import Pattern
-from hub.texts import storable, storable_json, text_of, without_markup
+from hub.mapping import phones
+from hub.mapping.coordinates import Crs, Point, to_wgs84
+from hub.mapping.patterns import Pattern
+from hub.mapping.texts import storable, storable_json, text_of, without_markup
 
 Step: TypeAlias = Callable[[Any], Any]
 

@@ -4,7 +4,7 @@ import time
 
 import pytest
 
-from hub.patterns import compile_pattern
+from hub.mapping.patterns import compile_pattern
 
 
 @pytest.mark.parametrize(

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from hub.coordinates import to_wgs84
+from hub.mapping.coordinates import to_wgs84
 
 PUBLISHED_GCJ02 = [
     # (WGS-84, GCJ-02) as published in the tests of hutool and geotool.

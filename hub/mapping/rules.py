@@ -13,9 +13,9 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_v
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from hub.coordinates import Crs
+from hub.mapping.coordinates import Crs
+from hub.mapping.times import Clock
 from hub.model import Appeal
-from hub.times import Clock
 
 Problem: TypeAlias = tuple[tuple[str | int, ...], str]
 """Where below `map`, and what is wrong there."""

@@ -8,7 +8,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import Unreadable
-from hub.texts import opening, storable, storable_json, text_of, without_markup
+from hub.mapping.texts import opening, storable, storable_json, text_of, without_markup
 
 
 @pytest.mark.parametrize(

@@ -20,7 +20,7 @@ from typing import Any, Literal, TypeAlias
 from zoneinfo import ZoneInfo
 
 from hub.errors import Unreadable
-from hub.texts import text_of
+from hub.mapping.texts import text_of
 
 Clock: TypeAlias = Literal["start_of_day", "end_of_day"]
 Reader: TypeAlias = Callable[[Any], datetime | None]

@@ -1,0 +1,1 @@
+"""The steps that read a ticket: paths, typed values, times, places. Pure."""
