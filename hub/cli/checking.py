@@ -31,7 +31,7 @@ def connectors_schema() -> str:
 
 def graphql_schema() -> str:
     """The GraphQL schema, in its own language."""
-    from hub.app import schema_sdl
+    from hub.schema.schema import schema_sdl
 
     return schema_sdl()
 
