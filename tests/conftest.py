@@ -5,6 +5,7 @@ import uuid
 from collections.abc import AsyncIterator, Iterator
 from contextlib import asynccontextmanager
 from pathlib import Path
+from tempfile import TemporaryDirectory
 
 import asyncpg
 import pytest
@@ -17,11 +18,14 @@ EXTERNAL = os.environ.get("HUB_TEST_DATABASE_URL")
 
 
 @pytest.fixture(scope="session")
-def embedded(tmp_path_factory: pytest.TempPathFactory) -> Iterator[EmbeddedPostgres]:
-    server = EmbeddedPostgres(tmp_path_factory.mktemp("postgres", numbered=True))
-    server.open()
-    yield server
-    server.close()
+def embedded() -> Iterator[EmbeddedPostgres]:
+    # Not below pytest's own folder: every other pytest of this user closes that to other accounts, and as root the
+    # server runs as one.
+    with TemporaryDirectory(prefix="hub-test-") as folder:
+        server = EmbeddedPostgres(Path(folder))
+        server.open()
+        yield server
+        server.close()
 
 
 @pytest.fixture(scope="session", params=["embedded", *(["external"] if EXTERNAL else [])])
