@@ -7,10 +7,10 @@ import re
 import signal
 import socket
 import sys
+import time
 import unicodedata
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
@@ -20,7 +20,7 @@ from replica.replica import HOST, PORT, Replica
 
 ROOT = Path(__file__).resolve().parent.parent
 QUERY = "{ appeals(first: 3) { nodes { source { title } title status createdAt } } }"
-STANDING = "{ sources { name title connector health { lastRunAt lastSuccessAt lastError served rejected } } }"
+STANDING = "{ sources { name title connector health { lastSuccessAt lastError served rejected } } }"
 
 _FIRST_RUNS = 90  # seconds that the sources get for their first runs
 _STOPPING = 10  # seconds that the hub gets to stop by itself
@@ -62,13 +62,12 @@ async def _show() -> None:
     _require_free(os.environ.get("HUB_HOST", HOST), int(os.environ.get("HUB_PORT", "8000")), "HUB_PORT")
     port, files = int(os.environ.get("REPLICA_PORT", str(PORT))), _folder()
     _require_free(HOST, port, "REPLICA_PORT")
-    began = datetime.now(UTC)
     async with Replica(files=files, port=port) as city:
         _say(f"a made-up city of {len(city.desks)} legacy systems on {city.url} and in {_short(files)}")
         surroundings = {"REPLICA_URL": city.url, "REPLICA_FILES": str(files)}
         log = files / "hub.log"
         async with _hub(surroundings, log) as (hub, endpoint):
-            telling = asyncio.create_task(_tell(endpoint, began))
+            telling = asyncio.create_task(_tell(endpoint))
             ended = asyncio.create_task(hub.wait())
             try:
                 await asyncio.wait({telling, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -144,14 +143,14 @@ async def _stop(hub: asyncio.subprocess.Process) -> None:
 
 
 def _last_words(hub: asyncio.subprocess.Process, log: Path) -> str:
-    lines = log.read_text(errors="replace").splitlines()[-15:]
+    lines = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else []
     return "\n".join([*lines, f"the hub ended with exit code {hub.returncode}; see {log}"])
 
 
-async def _tell(endpoint: str, began: datetime) -> None:
+async def _tell(endpoint: str) -> None:
     """Wait for the sources' first runs, telling of each, then say what to do next."""
     async with aiohttp.ClientSession() as http:
-        sources = await _first_runs(http, endpoint, began)
+        sources = await _first_runs(http, endpoint)
         served = sum(source["health"]["served"] for source in sources)
         command = f"curl -s {endpoint} -H 'content-type: application/json' -d '{json.dumps({'query': QUERY})}'"
         answer = await _asked(http, endpoint, QUERY)
@@ -164,27 +163,28 @@ async def _tell(endpoint: str, began: datetime) -> None:
     await asyncio.Event().wait()
 
 
-async def _first_runs(http: aiohttp.ClientSession, endpoint: str, began: datetime) -> list[dict[str, Any]]:
+async def _first_runs(http: aiohttp.ClientSession, endpoint: str) -> list[dict[str, Any]]:
     """Return how the sources stand once each has had a run, or when they have had time enough."""
     told: set[str] = set()
+    deadline = time.monotonic() + _FIRST_RUNS
     sources: list[dict[str, Any]] = []
     while len(told) < len(sources) or not sources:
-        if (datetime.now(UTC) - began).total_seconds() > _FIRST_RUNS:
+        if time.monotonic() > deadline:
             _say(f"still waiting for {len(sources) - len(told)} sources; they will come in time")
             break
         await asyncio.sleep(0.2)
-        sources = (await _asked(http, endpoint, STANDING))["data"]["sources"]
+        answer = await _asked(http, endpoint, STANDING)
+        sources = (answer.get("data") or {}).get("sources") or []
         for source in sources:
-            if source["name"] not in told and _has_run(source["health"], began):
+            if source["name"] not in told and _has_run(source["health"]):
                 told.add(source["name"])
                 _say(_standing(source))
     return sources
 
 
-def _has_run(health: dict[str, Any], since: datetime) -> bool:
-    """Tell whether a run has ended, well or badly, since the demonstration began."""
-    ended = health["lastSuccessAt"]
-    return bool(health["lastError"]) or (ended is not None and datetime.fromisoformat(ended) >= since)
+def _has_run(health: dict[str, Any]) -> bool:
+    """Tell whether a run has ended, well or badly, in this demonstration or in an earlier one over the same data."""
+    return health["lastSuccessAt"] is not None or health["lastError"] is not None
 
 
 def _standing(source: dict[str, Any]) -> str:

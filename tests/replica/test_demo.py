@@ -1,0 +1,130 @@
+"""`make demo` as its user meets it: an answer soon, a clean stop, and a clear line when it cannot start."""
+
+import asyncio
+import json
+import os
+import re
+import shlex
+import signal
+import socket
+import sys
+import tempfile
+from pathlib import Path
+
+import psutil
+import pytest
+
+from replica import Replica
+
+ROOT = Path(__file__).resolve().parents[2]
+
+
+def free_port() -> int:
+    with socket.create_server(("127.0.0.1", 0)) as probe:
+        return int(probe.getsockname()[1])
+
+
+@pytest.fixture
+def folder():
+    """A folder of its own: pytest shuts its temporary ones to other accounts, such as that of the embedded server."""
+    with tempfile.TemporaryDirectory(prefix="demo-") as made:
+        Path(made).chmod(0o711)
+        yield Path(made)
+
+
+@pytest.fixture
+def surroundings(folder):
+    """An environment in which the demonstration disturbs nobody."""
+    own = {
+        "HUB_DATA": str(folder / "data"),
+        "HUB_PORT": str(free_port()),
+        "REPLICA_PORT": str(free_port()),
+        "REPLICA_FILES": str(folder / "files"),
+        "PYTHONPATH": str(ROOT),
+    }
+    kept = {name: value for name, value in os.environ.items() if name not in {"DATABASE_URL", "HUB_CONFIG", "HUB_HOST"}}
+    return kept | own
+
+
+async def demo(surroundings, cwd) -> asyncio.subprocess.Process:
+    return await asyncio.create_subprocess_exec(
+        sys.executable,
+        "-m",
+        "replica.demo",
+        cwd=cwd,
+        env=surroundings,
+        stdin=asyncio.subprocess.DEVNULL,
+        stdout=asyncio.subprocess.PIPE,
+        stderr=asyncio.subprocess.STDOUT,
+        start_new_session=True,
+    )
+
+
+async def told_until(process, words) -> str:
+    """Read what the demonstration says, up to the line with `words`."""
+    told = ""
+    while words not in told:
+        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        assert line, told
+        told += line.decode()
+    return told
+
+
+def processes_of(folder) -> list[str]:
+    """Every process that still works with the folder: the hub and its PostgreSQL name it on their command lines."""
+    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
+    return [line for line in lines if str(folder) in line]
+
+
+async def test_the_demonstration_answers_stops_cleanly_and_starts_again(surroundings, folder):
+    for number in (signal.SIGINT, signal.SIGTERM):
+        process = await demo(surroundings, folder)
+        told = await told_until(process, "Ctrl-C stops")
+        assert processes_of(folder)
+        command = shlex.split(re.search(r"^\$ (curl .*)$", told, re.MULTILINE)[1])
+        curl = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        answer = json.loads((await curl.communicate())[0])
+
+        os.killpg(process.pid, number)
+        rest, _ = await asyncio.wait_for(process.communicate(), 20)
+
+        assert len(answer["data"]["appeals"]["nodes"]) == 3
+        served = int(re.search(r"\(10 sources, ([\d,]+) appeals\)", told)[1].replace(",", ""))
+        assert served > 2400
+        assert process.returncode == 0
+        assert "Traceback" not in told + rest.decode() + (folder / "files" / "hub.log").read_text("utf-8")
+        assert processes_of(folder) == []
+
+
+async def test_a_taken_port_is_one_line_with_the_cure(surroundings, folder):
+    async with Replica(files=None) as other:
+        taken = other.url.rpartition(":")[2]
+
+        process = await demo(surroundings | {"REPLICA_PORT": taken}, folder)
+        told, _ = await asyncio.wait_for(process.communicate(), 20)
+
+    assert process.returncode == 1
+    cure = f"stop what uses it, or choose another: REPLICA_PORT={int(taken) + 1} make demo"
+    assert told.decode() == f"cannot listen on 127.0.0.1:{taken} (Address already in use): {cure}\n"
+
+
+async def test_a_hub_that_cannot_start_says_why(surroundings, folder):
+    process = await demo(surroundings | {"DATABASE_URL": "mysql://nowhere/hub"}, folder)
+
+    told, _ = await asyncio.wait_for(process.communicate(), 20)
+
+    assert process.returncode == 1
+    assert b"DATABASE_URL" in told
+    assert b"Traceback" not in told
+
+
+async def test_a_signal_before_anything_is_up_stops_it_too(surroundings, folder):
+    process = await demo(surroundings, folder)
+    await told_until(process, "the hub is starting")
+
+    os.killpg(process.pid, signal.SIGINT)
+    told, _ = await asyncio.wait_for(process.communicate(), 20)
+
+    assert b"Traceback" not in told
+    assert process.returncode == 0
+    assert processes_of(folder) == []
