@@ -10,7 +10,8 @@ HubError
 ├── LaneLost            stop at once: another process owns the lane now
 ├── StoreError
 │   ├── StoreUnavailable    try again later: the database is away
-│   └── SchemaTooNew        upgrade the hub: the database was written by a newer one
+│   ├── SchemaTooNew        upgrade the hub: the database was written by a newer one
+│   └── Unstorable          set aside the one ticket that PostgreSQL cannot hold
 └── QueryError          mend the query: the client asked for something that cannot be
 
 Unreadable stands apart: the steps of a mapping raise it, and it never leaves `normalize`.
@@ -127,6 +128,12 @@ class SchemaTooNew(StoreError):
     """The database was written by a newer hub."""
 
     code = "SCHEMA_TOO_NEW"
+
+
+class Unstorable(StoreError):
+    """PostgreSQL cannot hold a value, such as a number too large for its column; nothing of the batch was written."""
+
+    code = "UNSTORABLE"
 
 
 class QueryError(HubError):

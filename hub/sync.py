@@ -9,7 +9,7 @@ import orjson
 import structlog
 
 from hub.config import Source
-from hub.errors import HubError, LaneLost, StoreError, TicketRejected
+from hub.errors import HubError, LaneLost, StoreError, TicketRejected, Unstorable
 from hub.lanes import LEASE, hold
 from hub.model import LandedTicket, Lane, Rejection, Tally, Ticket
 from hub.normalize import normalize
@@ -58,7 +58,24 @@ async def serve(source: Source, store: Store, lane: Lane, tickets: Sequence[Land
             served.append(Served(ticket.hash, normalize(ticket.ticket, source.mapping)))
         except TicketRejected as reason:
             rejected.append(Rejection(ticket.external_id, ticket.hash, str(reason), reason.field))
-    return await store.tickets.put(lane, source.name, served, rejected)
+    try:
+        return await store.tickets.put(lane, source.name, served, rejected)
+    except Unstorable:
+        return await _put_one_by_one(source, store, lane, served, rejected)
+
+
+async def _put_one_by_one(
+    source: Source, store: Store, lane: Lane, served: Sequence[Served], rejected: Sequence[Rejection]
+) -> Tally:
+    """Serve a batch of which one ticket cannot be stored: that one is rejected, and the others do not wait for it."""
+    tally = await store.tickets.put(lane, source.name, [], rejected)
+    for one in served:
+        try:
+            tally += await store.tickets.put(lane, source.name, [one], [])
+        except Unstorable as reason:
+            rejection = Rejection(one.appeal.external_id, one.hash, str(reason), "")
+            tally += await store.tickets.put(lane, source.name, [], [rejection])
+    return tally
 
 
 def landed(source: Source, ticket: Ticket) -> LandedTicket:

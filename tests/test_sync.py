@@ -64,6 +64,16 @@ async def test_a_bad_ticket_is_rejected_and_the_batch_goes_on(store):
     assert all(row.reason and row.raw for row in rejected)
 
 
+async def test_a_ticket_that_postgresql_cannot_hold_does_not_block_the_others(store):
+    rules = {**MAP, "support_count": "votes"}
+    source = scripted([ticket(1), ticket(2, votes=10**12), ticket(3, status="?"), ticket(4)], rules=rules)
+
+    tally = await sync(source, store, await claimed(store, source))
+
+    assert tally == Tally(landed=4, served=2, rejected=2)
+    assert set(await appeals(store)) == {"1", "4"}
+
+
 async def test_replay_after_the_mapping_is_mended_serves_what_was_rejected(store):
     source = scripted([ticket(1, status="转办中")])
     await sync(source, store, await claimed(store, source))

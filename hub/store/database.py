@@ -8,7 +8,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
-from hub.errors import StoreUnavailable
+from hub.errors import StoreUnavailable, Unstorable
 
 POOL_SIZE = 10
 
@@ -39,11 +39,13 @@ class Database:
 
     @asynccontextmanager
     async def begin(self) -> AsyncIterator[AsyncConnection]:
-        """One transaction: committed at the end, rolled back on any error. Raises StoreUnavailable when away."""
+        """One transaction: committed at the end, rolled back on any error. Raises StoreUnavailable or Unstorable."""
         try:
             async with self.engine.begin() as connection:
                 yield connection
         except (DBAPIError, OSError, TimeoutError) as error:
+            if _state(error).startswith(_DATA):
+                raise Unstorable(f"the database cannot hold a value: {_first_line(error)}") from error
             if not _away(error):
                 raise
             raise StoreUnavailable(f"the database does not answer: {_first_line(error)}") from error
@@ -52,6 +54,7 @@ class Database:
         await self.engine.dispose()
 
 
+_DATA = "22"  # the class of SQLSTATEs that a value causes
 _AWAY = ("08", "53", "57P", "55006", "25P03")  # connection lost, out of resources, server going down, idle too long
 
 
@@ -60,8 +63,12 @@ def _away(error: BaseException) -> bool:
         return True
     if error.connection_invalidated:
         return True
-    state = getattr(error.orig, "sqlstate", None) or getattr(error.orig, "pgcode", None) or ""
-    return str(state).startswith(_AWAY) or isinstance(error.orig, OSError)
+    return _state(error).startswith(_AWAY) or isinstance(error.orig, OSError)
+
+
+def _state(error: BaseException) -> str:
+    """The SQLSTATE of an error; empty where there is none."""
+    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
 
 
 def _first_line(error: BaseException) -> str:

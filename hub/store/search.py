@@ -7,7 +7,7 @@ and numbers are indexed whole. The embedded PostgreSQL carries no extension, so 
 import re
 import unicodedata
 from collections.abc import Iterable, Iterator
-from operator import concat
+from operator import add
 
 _HAN = "㐀-䶿一-鿿\U00020000-\U0003ffff"
 _HAN_RUN = re.compile(f"[{_HAN}]+")
@@ -26,7 +26,7 @@ def lexemes(texts: Iterable[str | None]) -> str:
     for text in texts:
         if text:
             for run in _HAN_RUN.findall(text):
-                found.update(map(concat, run, run[1:]))
+                found.update(map(add, run, run[1:]))
                 # The last character starts no pair; alone it is found by a search for that one character.
                 found.add(run[-1])
             found.update(_words(text))
@@ -37,7 +37,7 @@ def tsquery(text: str) -> str:
     """The tsquery that every match of `text` satisfies, or "" when `text` holds nothing that is indexed."""
     asked: dict[str, None] = {}
     for run in _HAN_RUN.findall(text):
-        pairs = [f"'{pair}'" for pair in map(concat, run, run[1:])]
+        pairs = [f"'{pair}'" for pair in map(add, run, run[1:])]
         asked.update(dict.fromkeys(pairs or [f"'{run}':*"]))
     asked.update(dict.fromkeys(f"'{word}':*" for word in _words(text)))
     return " & ".join(asked)

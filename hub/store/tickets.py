@@ -1,13 +1,12 @@
 """Tickets on their way: landed raw with the cursor, then served as appeals with their changes, or rejected."""
 
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any
 
 import orjson
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import JSONB
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.model import Appeal, ChangeType, Cursor, LandedTicket, Lane, Rejection, Tally
@@ -80,10 +79,11 @@ class Tickets:
         return [LandedTicket(row.external_id, row.raw, row.hash, orjson.loads(row.raw)) for row in rows]
 
     async def put(self, lane: Lane, source: str, served: Sequence[Served], rejected: Sequence[Rejection]) -> Tally:
-        """Settle landed tickets in one transaction: appeals with their changes, and rejections. Raises LaneLost.
+        """Settle landed tickets in one transaction: appeals with their changes, and rejections.
 
         A ticket that was landed anew since (another hash) stays pending. An appeal that reads as before is not written
-        again and makes no change. Appeals of a rejected ticket stay as they were last served.
+        again and makes no change. Appeals of a rejected ticket stay as they were last served. Raises LaneLost, and
+        Unstorable, with nothing settled, when PostgreSQL cannot hold one of the values.
         """
         async with self._database.begin() as connection:
             await hold_lane(connection, lane)
@@ -110,26 +110,26 @@ class Tickets:
         self, connection: AsyncConnection, source: str, appeals: Sequence[Appeal]
     ) -> list["_Written"]:
         """Write the appeals that are new or read otherwise than before, and say what became different."""
-        rows = {appeal.external_id: _row(appeal) for appeal in appeals}
-        before = await self._stored(connection, source, list(rows))
+        before = await self._stored(connection, source, [appeal.external_id for appeal in appeals])
+        written: list[Appeal] = []
         different: dict[str, dict[str, Any]] = {}
-        for external_id, row in rows.items():
-            if (old := before.get(external_id)) is None:
-                different[external_id] = {}
-            elif fields := _difference(old, row):
-                different[external_id] = fields
-        if not different:
+        for appeal in appeals:
+            old = before.get(appeal.external_id)
+            fields = _difference(old, appeal) if old else {}
+            if fields or not old:
+                written.append(appeal)
+                different[appeal.external_id] = fields
+        if not written:
             return []
-        written = [rows[external_id] for external_id in different]
-        texts = [search.lexemes([row[_TITLE], row[_CONTENT], row[_NUMBER], row[_ADDRESS]]) for row in written]
-        columns = [list(column) for column in zip(*written, strict=True)]
-        result = await connection.exec_driver_sql(_WRITE, (source, *columns, texts))
-        return [_Written(row.id, row.version, different[row.external_id]) for row in result]
+        texts = [search.lexemes((a.title, a.content, a.appeal_no, a.location_address)) for a in written]
+        rows = await connection.exec_driver_sql(_WRITE, (source, orjson.dumps(written).decode(), texts))
+        return [_Written(row.id, row.version, different[row.external_id]) for row in rows]
 
     @staticmethod
-    async def _stored(connection: AsyncConnection, source: str, external_ids: list[str]) -> dict[str, tuple[Any, ...]]:
+    async def _stored(connection: AsyncConnection, source: str, external_ids: list[str]) -> dict[str, dict[str, Any]]:
+        """The appeals as they were last written, field by field as JSON has them."""
         rows = await connection.exec_driver_sql(_STORED, (source, external_ids))
-        return {row[0]: tuple(row) for row in rows}
+        return {row.external_id: orjson.loads(row.fields) for row in rows}
 
     @staticmethod
     async def _log(connection: AsyncConnection, source: str, changes: Sequence["_Written"]) -> None:
@@ -148,7 +148,7 @@ class Tickets:
                 [change.appeal_id for change in changes],
                 [change.version for change in changes],
                 [change.type.value for change in changes],
-                [orjson.dumps(change.fields, default=str).decode() for change in changes],
+                [orjson.dumps(change.fields).decode() if change.fields else "{}" for change in changes],
             ),
         )
 
@@ -187,87 +187,35 @@ class _Written:
         return ChangeType.STATUS_CHANGED if "status" in self.fields else ChangeType.UPDATED
 
 
-# What is written of an appeal: every column but those that the store itself keeps.
-_KEPT_BY_STORE = {"id", "source", "version", "first_served_at", "last_served_at", "search"}
-_COLUMNS = [column for column in tables.appeal.columns if column.name not in _KEPT_BY_STORE]
-_NAMES = [str(column.name) for column in _COLUMNS]
-_TITLE, _CONTENT, _NUMBER, _ADDRESS = map(_NAMES.index, ("title", "content", "appeal_no", "location_address"))
-_JSON = {str(column.name) for column in _COLUMNS if isinstance(column.type, JSONB)}
-
-
-def _row(appeal: Appeal) -> tuple[Any, ...]:
-    longitude, latitude = appeal.location_point or (None, None)
-    return (
-        appeal.external_id,
-        appeal.title,
-        appeal.status.value,
-        appeal.created_at,
-        appeal.updated_at,
-        appeal.appeal_no,
-        appeal.kind.value,
-        appeal.kind_text,
-        appeal.topic,
-        appeal.content,
-        appeal.status_text,
-        appeal.status_note,
-        appeal.urgency.value,
-        appeal.channel.value,
-        appeal.origin_hotline,
-        appeal.is_secret,
-        appeal.reporter_name,
-        appeal.reporter_phone,
-        appeal.respondent,
-        appeal.area,
-        appeal.grid,
-        appeal.location_address,
-        longitude,
-        latitude,
-        appeal.lead_org,
-        _dumps(appeal.co_orgs),
-        appeal.dispatched_at,
-        appeal.due_at,
-        appeal.closed_at,
-        appeal.result,
-        appeal.public_reply,
-        appeal.is_resolved,
-        appeal.satisfaction.value,
-        appeal.duplicate_of,
-        appeal.support_count,
-        _dumps(appeal.attachments),
-        _dumps(appeal.attributes),
-    )
-
-
-def _dumps(value: list[Any] | dict[str, Any]) -> str:
-    if not value:
-        return "[]" if isinstance(value, list) else "{}"
-    return orjson.dumps(value, default=str, option=orjson.OPT_SORT_KEYS).decode()
-
-
-def _difference(before: tuple[Any, ...], after: tuple[Any, ...]) -> dict[str, list[Any]]:
+def _difference(before: Mapping[str, Any], after: Appeal) -> dict[str, list[Any]]:
     """{field: [before, after]} of what is not the same; personal data without its values."""
     found: dict[str, list[Any]] = {}
-    for name, old, new in zip(_NAMES, before, after, strict=True):
-        one, other = (orjson.loads(old), orjson.loads(new)) if name in _JSON else (old, new)
-        if one != other:
-            found[name] = [None, None] if name in _PERSONAL else [_iso(one), _iso(other)]
+    now = orjson.loads(orjson.dumps(after))
+    for name in _FIELDS:
+        old, new = before[name], now[name]
+        if name in _TIMES and old and new:
+            old, new = _utc(old), _utc(new)
+        if old != new:
+            found[name] = [None, None] if name in _PERSONAL else [old, new]
     return found
 
 
-def _iso(value: Any) -> Any:
-    return value.astimezone(UTC).isoformat() if isinstance(value, datetime) else value
+def _utc(time: str) -> str:
+    return datetime.fromisoformat(time).astimezone(UTC).isoformat()
 
 
-def _type(column: sa.Column[Any]) -> str:
-    """The PostgreSQL type that a column's values travel as."""
-    kind = column.type
-    if isinstance(kind, sa.DateTime):
-        return "timestamptz"
-    if isinstance(kind, sa.Boolean):
-        return "boolean"
-    if isinstance(kind, sa.Double):
-        return "float8"
-    return "int" if isinstance(kind, sa.Integer) else "text"
+# An appeal travels to PostgreSQL as JSON: one parameter, written in C, for any number of fields and rows.
+_FIELDS = [each.name for each in fields(Appeal) if each.name not in {"source", "external_id"}]
+_TIMES = {column.name for column in tables.appeal.columns if isinstance(column.type, sa.DateTime)}
+_POINT = {"location_longitude": "(location_point->>0)::float8", "location_latitude": "(location_point->>1)::float8"}
+_COLUMNS = ["external_id", *(name for name in _FIELDS if name != "location_point"), *_POINT]
+
+
+def _type(field: str) -> str:
+    """The PostgreSQL type that a field of an appeal has on its way there."""
+    if field == "location_point":
+        return "jsonb"
+    return "timestamptz" if field in _TIMES else str(tables.appeal.columns[field].type)
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -291,17 +239,20 @@ from unnest($2::text[], $3::bytea[], $4::text[], $5::text[]) as done (external_i
 where ticket.source = $1 and ticket.external_id = done.external_id and ticket.hash = done.hash
 """
 _STORED = f"""
-select {_listed(f"{name}::text" if name in _JSON else name for name in _NAMES)}
+select external_id, (select row_to_json(kept) from (select {_listed(name for name in _COLUMNS if name not in _POINT)},
+  case when location_longitude is not null then json_build_array(location_longitude, location_latitude) end
+  as location_point) kept)::text as fields
 from appeal where source = $1 and external_id = any($2) for update
 """
 _WRITE = f"""
-insert into appeal (source, {_listed(_NAMES)}, search)
-select $1, {_listed(f"{name}::jsonb" if name in _JSON else name for name in _NAMES)},
-  array_to_tsvector(string_to_array(search, ' '))
-from unnest({_listed(f"${n}::{_type(column)}[]" for n, column in enumerate(_COLUMNS, 2))},
-  ${len(_COLUMNS) + 2}::text[]) as new ({_listed(_NAMES)}, search)
+insert into appeal (source, {_listed(_COLUMNS)}, search)
+select $1, {_listed(_POINT.get(name, name) for name in _COLUMNS)}, array_to_tsvector(string_to_array(lexemes, ' '))
+from rows from (
+  json_to_recordset($2::text::json) as ({_listed(f"{name} {_type(name)}" for name in ["external_id", *_FIELDS])}),
+  unnest($3::text[])
+) as new ({_listed(["external_id", *_FIELDS])}, lexemes)
 on conflict (source, external_id) do update set
-  {_listed(f"{name} = excluded.{name}" for name in _NAMES if name != "external_id")}, search = excluded.search,
+  {_listed(f"{name} = excluded.{name}" for name in _COLUMNS if name != "external_id")}, search = excluded.search,
   version = appeal.version + 1, last_served_at = now()
 returning id, version, external_id
 """
