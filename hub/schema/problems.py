@@ -44,7 +44,8 @@ def failure(error: GraphQLError) -> GraphQLFormattedError:
     if isinstance(original, StoreUnavailable):
         # Its message may name hosts.
         return {**formatted, "message": "the database does not answer", "extensions": {"code": original.code}}
-    if original is None and error.message.startswith("Argument "):
+    if isinstance(original, GraphQLError | None) and error.message.startswith("Argument "):
+        # A null in a variable whose own default is not null: only found when the field is reached.
         return {**formatted, "extensions": {"code": "BAD_INPUT"}}
     return {**formatted, **masked(original or error)}
 

@@ -29,7 +29,10 @@ async def test_get_answers_queries_with_variables(city):
     assert reply.data == {"node": {"id": "Source:lift"}}
 
 
-@pytest.mark.parametrize("query", ["mutation { x }", "mutation M { x } query Q { y }&operationName=M", "subscription { appealChanged { id } }"])  # fmt: skip
+@pytest.mark.parametrize(
+    "query",
+    ["mutation { x }", "mutation M { x } query Q { y }&operationName=M", "subscription { appealChanged { id } }"],
+)
 async def test_row_14_get_answers_nothing_but_queries(city, query):
     reply = await city.send("GET", f"/graphql?query={query.replace(' ', '%20')}")
 
@@ -71,8 +74,9 @@ async def test_the_answer_comes_in_the_media_type_asked_for(city, accept, media)
 
 @pytest.mark.parametrize(("accept", "status"), [(NEW, 400), (OLD, 200)])
 @pytest.mark.parametrize(
-    "body", [b'{"query": "{"}', b'{"query": "{ nothing }"}', b'{"query": "query Q($n: Int!) { __typename }"}'],
-)  # fmt: skip
+    "body",
+    [b'{"query": "{"}', b'{"query": "{ nothing }"}', b'{"query": "query Q($n: Int!) { __typename }"}'],
+)
 async def test_a_faulty_query_in_a_sound_request_has_the_status_of_its_media_type(city, body, accept, status):
     reply = await city.post(body, accept=accept)
 
@@ -88,8 +92,12 @@ async def test_the_usual_introspection_query_is_answered_in_development(city):
 
 @pytest.mark.parametrize(
     "query",
-    [get_introspection_query(), '{ __type(name: "Query") { name } }', "{ ...F } fragment F on Query { __schema { queryType { name } } }"],
-)  # fmt: skip
+    [
+        get_introspection_query(),
+        '{ __type(name: "Query") { name } }',
+        "{ ...F } fragment F on Query { __schema { queryType { name } } }",
+    ],
+)
 async def test_row_17_production_tells_nothing_of_its_schema(production, query):
     reply = await production.ask(query)
 

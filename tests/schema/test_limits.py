@@ -30,7 +30,8 @@ DEEP = (
 )
 ALIASES = "{" + " ".join(f"a{n}: lastChangeNumber" for n in range(16)) + "}"
 SPREAD = (
-    "{ appeals { nodes { ...A ...A } } sources { ...S } } fragment A on Appeal { a: id b: id c: id d: id e: id f: id g: id h: id } "
+    "{ appeals { nodes { ...A ...A } } sources { ...S } } fragment A on Appeal { a: id b: id c: id d: id "
+    "e: id f: id g: id h: id } "
     "fragment S on Source { name }"
 )
 BOMB = (
@@ -47,7 +48,9 @@ BOMB = (
         pytest.param(ALIASES, "ALIAS_LIMIT", id="row 2: 16 aliases"),
         pytest.param(SPREAD, "ALIAS_LIMIT", id="row 3: 16 aliases by a fragment spread twice"),
         pytest.param(BOMB, "ALIAS_LIMIT", id="row 3: 2^40 aliases by fragments"),
-        pytest.param("{ lastChangeNumber " + "@skip(if: false) " * 51 + "}", "DIRECTIVE_LIMIT", id="row 4: 51 directives"),
+        pytest.param(
+            "{ lastChangeNumber " + "@skip(if: false) " * 51 + "}", "DIRECTIVE_LIMIT", id="row 4: 51 directives"
+        ),
         pytest.param("{ " + "lastChangeNumber " * 999 + "}", "TOKEN_LIMIT", id="row 5: 1,001 tokens"),
         pytest.param("{ " + "lastChangeNumber " * 5_000 + "}", "TOKEN_LIMIT", id="row 12: one field 5,000 times"),
         pytest.param("#\n" * 30_000 + "{ lastChangeNumber }", "TOKEN_LIMIT", id="30,000 comments"),
@@ -56,7 +59,7 @@ BOMB = (
         pytest.param("{a(b:" + "[" * 5_000 + "]" * 5_000 + ")}", "NESTING_LIMIT", id="row 8: 5,000 nested lists"),
         pytest.param("{a(b:" + "{c:" * 5_000 + "1" + "}" * 5_000 + ")}", "NESTING_LIMIT", id="5,000 nested objects"),
         pytest.param("{ ...F0 } fragment F0 on Query { ...F0 }", "INVALID_QUERY", id="row 9: circular fragments"),
-        pytest.param(chain(2) .replace("lastChangeNumber", "...F0"), "INVALID_QUERY", id="row 9: a wider circle"),
+        pytest.param(chain(2).replace("lastChangeNumber", "...F0"), "INVALID_QUERY", id="row 9: a wider circle"),
         pytest.param("{ " + "lastChangeNumber " * 11 + "}", "ROOT_FIELD_LIMIT", id="11 root fields"),
         pytest.param(chain(30), "ROOT_FIELD_LIMIT", id="2^30 root fields by fragments"),
         pytest.param("{ appeals(first: 2147483647) { nodes { id } } }", "COST_LIMIT", id="row 10: first 2^31-1"),
@@ -65,7 +68,9 @@ BOMB = (
         pytest.param("{ appeals(last: 101) { totalCount } }", "BAD_INPUT", id="row 10: last 101"),
         pytest.param("{ appeals(first: 1, last: 1) { totalCount } }", "BAD_INPUT", id="first and last together"),
         pytest.param(
-            "{ appeals(first: 100) { nodes { changes(first: 100) { nodes { number } } } } }", "COST_LIMIT", id="row 11: 10,000"
+            "{ appeals(first: 100) { nodes { changes(first: 100) { nodes { number } } } } }",
+            "COST_LIMIT",
+            id="row 11: 10,000",
         ),
         pytest.param(
             "query Q($n: Int = 100) { appeals(first: $n) { nodes { changes(first: 60) { nodes { number } } } } }",
@@ -82,20 +87,38 @@ BOMB = (
         pytest.param(circle(8), "DEPTH_LIMIT", id="row 19: deep introspection"),
         pytest.param('{ node(id: "a\\u0000b") { id } }', "BAD_INPUT", id="row 29: NUL in a literal"),
         pytest.param('{ node(id: "\\ud800") { id } }', "SYNTAX_ERROR", id="row 30: lone surrogate in a literal"),
-        pytest.param("{ appeals(first: " + "1" * 5_000 + ") { totalCount } }", "INVALID_QUERY", id="row 26: 5,000 digits"),
+        pytest.param(
+            "{ appeals(first: " + "1" * 5_000 + ") { totalCount } }", "INVALID_QUERY", id="row 26: 5,000 digits"
+        ),
         pytest.param("{ appeals(first: 1e400) { totalCount } }", "INVALID_QUERY", id="row 26: 10^400"),
-        pytest.param('{ appeals(filter: {created: {since: "2026-01-01T00:00:00"}}) { totalCount } }', "INVALID_QUERY", id="no offset"),
-        pytest.param('{ appeals(filter: {created: {since: "0001-01-01T00:00:00+23:00"}}) { totalCount } }', "INVALID_QUERY", id="year 0"),
-        pytest.param('{ appeals(filter: {created: {since: "2026-02-30T00:00:00Z"}}) { totalCount } }', "INVALID_QUERY", id="30 February"),
+        pytest.param(
+            '{ appeals(filter: {created: {since: "2026-01-01T00:00:00"}}) { totalCount } }',
+            "INVALID_QUERY",
+            id="no offset",
+        ),
+        pytest.param(
+            '{ appeals(filter: {created: {since: "0001-01-01T00:00:00+23:00"}}) { totalCount } }',
+            "INVALID_QUERY",
+            id="year 0",
+        ),
+        pytest.param(
+            '{ appeals(filter: {created: {since: "2026-02-30T00:00:00Z"}}) { totalCount } }',
+            "INVALID_QUERY",
+            id="30 February",
+        ),
         pytest.param('{ appeals(filter: {text: "' + "长" * 201 + '"}) { totalCount } }', "BAD_INPUT", id="a long text"),
-        pytest.param("{ appealStatistics(groupBy: [SOURCE, KIND, DAY, AREA]) { count } }", "BAD_INPUT", id="4 dimensions"),
-        pytest.param("query A { lastChangeNumber } query B { lastChangeNumber }", "BAD_INPUT", id="two operations, no name"),
+        pytest.param(
+            "{ appealStatistics(groupBy: [SOURCE, KIND, DAY, AREA]) { count } }", "BAD_INPUT", id="4 dimensions"
+        ),
+        pytest.param(
+            "query A { lastChangeNumber } query B { lastChangeNumber }", "BAD_INPUT", id="two operations, no name"
+        ),
         pytest.param("subscription { appealChanged { number } }", "WRONG_OPERATION_KIND", id="subscription over POST"),
         pytest.param("fragment F on Query { lastChangeNumber }", "BAD_INPUT", id="no operation"),
         pytest.param("", "SYNTAX_ERROR", id="an empty document"),
         pytest.param("{ nothing }", "INVALID_QUERY", id="an unknown field"),
     ],
-)  # fmt: skip
+)
 async def test_a_harmful_query_is_refused_fast_with_its_code(city, query, code):
     began = time.perf_counter()
 
@@ -129,9 +152,11 @@ async def test_a_limit_error_names_the_limit_and_the_value(city):
         "{ appeals(first: 100) { nodes { id source { name } } } }",
         "{ appeals { edges { node { source { health { lastTally { landed } } } } } } }",
         "{ lastChangeNumber " + "@skip(if: false) @include(if: true) }",
-        "{ ...F0 } " + " ".join(f"fragment F{n} on Query {{ ...F{n + 1} }}" for n in range(100)) + " fragment F100 on Query { lastChangeNumber }",
+        "{ ...F0 } "
+        + " ".join(f"fragment F{n} on Query {{ ...F{n + 1} }}" for n in range(100))
+        + " fragment F100 on Query { lastChangeNumber }",
     ],
-)  # fmt: skip
+)
 async def test_a_query_just_inside_the_limits_is_answered(city, query):
     assert (await city.ask(query)).data
 
@@ -152,12 +177,20 @@ def test_size_is_measured_in_one_step_a_fragment():
     [
         pytest.param(b'{"query": "{ __typename }", "variables": {"a": NaN}}', 400, id="row 26: NaN"),
         pytest.param(b'{"query": "{ __typename }", "variables": {"a": 1e400}}', 400, id="row 26: 10^400"),
-        pytest.param(b'{"query": "{ __typename }", "variables": {"a": ' + b"1" * 5_000 + b"}}", 400, id="row 26: 5,000 digits"),
-        pytest.param(b'{"query": "{ __typename }", "variables": {"a": "\\u0000"}}', 400, id="row 29: NUL in a variable"),
-        pytest.param(b'{"query": "{ __typename }", "variables": {"a": [{"\\u0000": 1}]}}', 400, id="row 29: NUL in a name"),
+        pytest.param(
+            b'{"query": "{ __typename }", "variables": {"a": ' + b"1" * 5_000 + b"}}", 400, id="row 26: 5,000 digits"
+        ),
+        pytest.param(
+            b'{"query": "{ __typename }", "variables": {"a": "\\u0000"}}', 400, id="row 29: NUL in a variable"
+        ),
+        pytest.param(
+            b'{"query": "{ __typename }", "variables": {"a": [{"\\u0000": 1}]}}', 400, id="row 29: NUL in a name"
+        ),
         pytest.param(b'{"query": "{ __typename }", "variables": {"a": "\\ud800"}}', 400, id="row 30: lone surrogate"),
         pytest.param(b'{"query": "{ __typename }", "variables": {"a": "\xed\xa0\x80"}}', 400, id="row 30: as bytes"),
-        pytest.param(b'{"query": "{ __typename }", "variables": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", 400, id="nested JSON"),
+        pytest.param(
+            b'{"query": "{ __typename }", "variables": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", 400, id="nested JSON"
+        ),
         pytest.param(b'[{"query": "{ __typename }"}]', 400, id="row 13: a batch"),
         pytest.param(b"", 400, id="nothing"),
         pytest.param(b"null", 400, id="null"),
@@ -172,7 +205,7 @@ def test_size_is_measured_in_one_step_a_fragment():
         pytest.param(b'{"query": "' + b"a" * 100_000 + b'"}', 413, id="100 KB"),
         pytest.param(b'{"query": "{' + b"a:__typename " * 150_000 + b'}"}', 413, id="row 6: 1.8 MB of aliases"),
     ],
-)  # fmt: skip
+)
 @pytest.mark.parametrize("accept", [NEW, OLD])
 async def test_a_request_that_is_none_gets_its_status(city, body, status, accept):
     reply = await city.post(body, accept=accept)
@@ -199,9 +232,16 @@ async def test_row_26_a_variable_of_the_wrong_type_is_the_clients_mistake(city):
 
 @pytest.mark.parametrize(
     "content",
-    ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "", "application/json; charset=gbk",
-     "application/xml", "application/json-patch+json"],
-)  # fmt: skip
+    [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "",
+        "application/json; charset=gbk",
+        "application/xml",
+        "application/json-patch+json",
+    ],
+)
 async def test_rows_15_and_16_only_json_is_read(city, content):
     reply = await city.post(b'{"query": "{ __typename }"}', content=content)
 

@@ -150,12 +150,13 @@ async def test_an_appeal_is_found_by_id_by_its_sources_id_and_as_a_node(city):
 
 
 async def test_every_field_of_an_appeal_is_answered(city):
-    fields = """externalId version appealNo title content kind kindText topic status statusText statusNote urgency channel
+    query = """{ appealByExternalId(source: "housing", externalId: "N7") {
+      externalId version appealNo title content kind kindText topic status statusText statusNote urgency channel
       originHotline isSecret respondent area grid leadOrg coOrgs createdAt updatedAt dispatchedAt dueAt closedAt result
       publicReply isResolved satisfaction duplicateOf supportCount attachments attributes
-      location { address longitude latitude } reporter { name phone }"""
+      location { address longitude latitude } reporter { name phone } } }"""
 
-    reply = await city.ask('{ appealByExternalId(source: "housing", externalId: "N7") { %s } }' % fields)
+    reply = await city.ask(query)
 
     assert reply.data["appealByExternalId"] == {
         "externalId": "N7",
@@ -197,12 +198,13 @@ async def test_every_field_of_an_appeal_is_answered(city):
 
 
 async def test_the_changes_of_appeals_are_read_in_pages_and_hold_no_personal_data(city):
-    fields = """nodes { number version type at fields { field before after } source { name } appeal { externalId } }
-                pageInfo { hasNextPage endCursor }"""
-    query = 'query C($a: String) { appealByExternalId(source: "housing", externalId: "N7") { changes(first: 1, after: $a) { %s } } }'
+    query = """query C($a: String) { appealByExternalId(source: "housing", externalId: "N7") {
+      changes(first: 1, after: $a) {
+        nodes { number version type at fields { field before after } source { name } appeal { externalId } }
+        pageInfo { hasNextPage endCursor } } } }"""
 
-    first = (await city.ask(query % fields)).data["appealByExternalId"]["changes"]
-    second = (await city.ask(query % fields, a=first["pageInfo"]["endCursor"])).data["appealByExternalId"]["changes"]
+    first = (await city.ask(query)).data["appealByExternalId"]["changes"]
+    second = (await city.ask(query, a=first["pageInfo"]["endCursor"])).data["appealByExternalId"]["changes"]
 
     assert first["nodes"][0]["type"] == "CREATED"
     assert first["nodes"][0]["fields"] == []
@@ -221,9 +223,25 @@ async def test_the_changes_of_appeals_are_read_in_pages_and_hold_no_personal_dat
 
 @pytest.mark.parametrize(
     "unknown",
-    ["Appeal:999999", "Appeal:0", "Appeal:-1", "Appeal:99999999999999999999999", "appeal:1", "Appeal:1 ", "Appeal:１",
-     "Source:nobody", "Change:0", "RejectedTicket:1'", "", "42", "Query:1", "Appeal:" + "9" * 5000, "%", "QXBwZWFsOjE="],
-)  # fmt: skip
+    [
+        "Appeal:999999",
+        "Appeal:0",
+        "Appeal:-1",
+        "Appeal:99999999999999999999999",
+        "appeal:1",
+        "Appeal:1 ",
+        "Appeal:１",
+        "Source:nobody",
+        "Change:0",
+        "RejectedTicket:1'",
+        "",
+        "42",
+        "Query:1",
+        "Appeal:" + "9" * 5000,
+        "%",
+        "QXBwZWFsOjE=",
+    ],
+)
 async def test_an_id_that_names_nothing_is_null(city, unknown):
     reply = await city.ask("query One($id: ID!) { appeal(id: $id) { id } node(id: $id) { id } }", id=unknown)
 
@@ -238,30 +256,48 @@ async def test_nodes_come_in_the_order_asked(city):
 
     assert [node and node["id"] for node in reply.data["nodes"]] == [*ids[:2], None, *ids[3:]]
     assert [node and node["__typename"] for node in reply.data["nodes"]] == [
-        "Source", "RejectedTicket", None, "Change", "Source",
-    ]  # fmt: skip
+        "Source",
+        "RejectedTicket",
+        None,
+        "Change",
+        "Source",
+    ]
 
 
 async def test_sources_say_how_they_are(city):
     reply = await city.ask(
-        """{ sources { id name title class integration department connector active health { landed served rejected pending
-             running paused failures lastError lagSeconds nextRunAt newestAt lastRunAt lastSuccessAt
+        """{ sources { id name title class integration department connector active health { landed served rejected
+             pending running paused failures lastError lagSeconds nextRunAt newestAt lastRunAt lastSuccessAt
              lastTally { served rejected } } } }"""
     )
 
     housing, lift = reply.data["sources"]
     health = housing.pop("health")
     assert housing == {
-        "id": "Source:housing", "name": "housing", "title": "住房热线", "class": "HOTLINE",
-        "integration": "DUAL_NUMBER", "department": "住建局", "connector": "rest", "active": True,
-    }  # fmt: skip
+        "id": "Source:housing",
+        "name": "housing",
+        "title": "住房热线",
+        "class": "HOTLINE",
+        "integration": "DUAL_NUMBER",
+        "department": "住建局",
+        "connector": "rest",
+        "active": True,
+    }
     assert health.pop("lagSeconds") >= 0
     assert health.pop("lastRunAt") <= health.pop("lastSuccessAt")
     assert health == {
-        "landed": 33, "served": 30, "rejected": 3, "pending": 0, "running": False, "paused": False, "failures": 0,
-        "lastError": None, "nextRunAt": "2027-04-05T00:00:00Z", "newestAt": "2026-03-01T13:00:00Z",
+        "landed": 33,
+        "served": 30,
+        "rejected": 3,
+        "pending": 0,
+        "running": False,
+        "paused": False,
+        "failures": 0,
+        "lastError": None,
+        "nextRunAt": "2027-04-05T00:00:00Z",
+        "newestAt": "2026-03-01T13:00:00Z",
         "lastTally": {"served": 1, "rejected": 0},
-    }  # fmt: skip
+    }
     assert (lift["health"]["served"], lift["health"]["rejected"], lift["class"]) == (10, 0, "PLATFORM")
 
 
@@ -270,12 +306,16 @@ async def test_a_source_dropped_from_the_file_leaves_the_list_and_keeps_its_appe
     await own_store.lanes.declare([])
     async with running(create_app(own_store)) as client:
         reply = await client.ask(
-            '{ sources { name } source(name: "lift") { active } appeals { nodes { source { name } } } none: source(name: "x") { id } }'
+            """{ sources { name } source(name: "lift") { active } none: source(name: "x") { id }
+                 appeals { nodes { source { name } } } }"""
         )
 
     assert reply.data == {
-        "sources": [], "source": {"active": False}, "appeals": {"nodes": [{"source": {"name": "lift"}}]}, "none": None,
-    }  # fmt: skip
+        "sources": [],
+        "source": {"active": False},
+        "appeals": {"nodes": [{"source": {"name": "lift"}}]},
+        "none": None,
+    }
 
 
 async def test_rejected_tickets_show_what_came_and_why_it_was_refused(city):
@@ -288,9 +328,12 @@ async def test_rejected_tickets_show_what_came_and_why_it_was_refused(city):
 
     assert [node["externalId"] for node in first["nodes"] + second["nodes"]] == ["R3", "R2", "R1"]
     assert first["nodes"][0] == {
-        "externalId": "R3", "reason": "unknown status '?'", "field": "status", "raw": '{"id":"R3","text":"?"}',
+        "externalId": "R3",
+        "reason": "unknown status '?'",
+        "field": "status",
+        "raw": '{"id":"R3","text":"?"}',
         "source": {"name": "housing"},
-    }  # fmt: skip
+    }
     assert (first["pageInfo"]["hasNextPage"], second["pageInfo"]["hasNextPage"], none["nodes"]) == (True, False, [])
 
 
