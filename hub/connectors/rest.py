@@ -139,9 +139,15 @@ class Rest:
         async with self._web.session() as session:
             while mark.walk is not None:
                 part = await session.fetch(self._question(mark.walk), self._read)
-                mark = self._past(mark, mark.walk, part, guard)
                 tickets = await self._details.join(session, part.tickets) if self._details else part.tickets
-                yield Page(tickets, to_cursor(mark), options.page.total(part.payload))
+                total = options.page.total(part.payload)
+                try:
+                    mark = self._past(mark, mark.walk, part, guard)
+                except SourceRefused:
+                    # What came is good, whatever the source says of its next page: keep it, and stay where we are.
+                    yield Page(tickets, to_cursor(mark), total)
+                    raise
+                yield Page(tickets, to_cursor(mark), total)
 
     def _question(self, walk: Walk) -> Request:
         options, page = self._options, self._options.page

@@ -103,6 +103,15 @@ async def test_windows_walk_from_start_to_now_without_a_gap():
     assert found[-1].cursor["since"] is not None
 
 
+async def test_a_start_in_the_future_asks_up_to_now_and_ends():
+    async with serving(in_turn([])) as upstream:
+        options = since(send=["from", "to"], start="2099-01-01", format="epoch_s")
+        await tickets(rest(upstream.url, since=options))
+
+    (asked,) = upstream.queries()
+    assert asked["from"] == asked["to"]
+
+
 async def test_a_quiet_source_is_not_walked_from_its_last_ticket_for_ever():
     options = since(send=["from", "to"], window="1d", start=ago(days=30))
     async with serving(in_turn([])) as upstream:
