@@ -85,9 +85,16 @@ async def test_the_demonstration_answers_stops_cleanly_and_starts_again(surround
         curl = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
         answer = json.loads((await curl.communicate())[0])
 
+        watching = shlex.split(re.search(r"^\$ (.* -m replica\.watch .*)$", told, re.MULTILINE)[1])
+        watch = await asyncio.create_subprocess_exec(*watching, env=surroundings, stdout=asyncio.subprocess.PIPE)
+        change = await asyncio.wait_for(watch.stdout.readline(), 30)
+        watch.send_signal(signal.SIGINT)
+        await watch.communicate()
+
         os.killpg(process.pid, number)
         rest, _ = await asyncio.wait_for(process.communicate(), 20)
 
+        assert re.match(r" *\d+  \S", change.decode())
         assert len(answer["data"]["appeals"]["nodes"]) == 3
         served = int(re.search(r"\(10 sources, ([\d,]+) appeals\)", told)[1].replace(",", ""))
         assert served > 2400
