@@ -419,3 +419,27 @@ async def test_a_deep_page_is_read_through_the_index(own_store, order):
     assert f"using {index}" in plans[0]
     assert re.search(r"Index Cond: .*ROW\(\w+, id\) [<>] ROW\(", plans[0])
     assert not any("Sort" in plan for plan in plans)
+
+
+async def test_a_page_costs_one_query_a_kind_of_thing_however_long_it_is(own_store):
+    await serve(own_store, [appeal(number) for number in range(1, 41)])
+    statements = []
+    sa.event.listen(
+        own_store._database.engine.sync_engine, "before_cursor_execute", lambda *event: statements.append(event[2])
+    )
+    async with running(create_app(own_store)) as client:
+        reply = await client.ask(
+            """{ appeals(first: 40) {
+              edges { cursor node { source { title health { served } } } }
+              nodes { id source { name } changes(first: 2) { nodes { number appeal { title } source { name } } } }
+              pageInfo { endCursor } } }"""
+        )
+        several = len(statements)
+        statements.clear()
+        await client.ask("{ appeals { totalCount } }")
+
+    assert len(reply.data["appeals"]["nodes"]) == 40
+    # The page; sources, twice at most, for edges and nodes may come apart; their health in two; changes; their appeals.
+    assert several <= 9
+    assert len(statements) == 1
+    assert "count(*)" in statements[0]
