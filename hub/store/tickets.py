@@ -246,7 +246,8 @@ from appeal where source = $1 and external_id = any($2) for update
 """
 _WRITE = f"""
 insert into appeal (source, {_listed(_COLUMNS)}, search)
-select $1, {_listed(_POINT.get(name, name) for name in _COLUMNS)}, array_to_tsvector(string_to_array(lexemes, ' '))
+select $1, {_listed(_POINT.get(name, name) for name in _COLUMNS)},
+  array_to_tsvector(array_remove(string_to_array(lexemes, ' '), ''))
 from rows from (
   json_to_recordset($2::text::json) as ({_listed(f"{name} {_type(name)}" for name in ["external_id", *_FIELDS])}),
   unnest($3::text[])
