@@ -1,12 +1,12 @@
 """Answer `hub try`: pull a few tickets of a source and show how each reads, storing nothing."""
 
 import logging
-from collections.abc import AsyncGenerator, Iterator
+from collections.abc import Iterator
 from contextlib import aclosing
 from dataclasses import dataclass, fields
 from datetime import datetime
 from itertools import zip_longest
-from typing import Any, cast
+from typing import Any
 
 from rich.table import Table
 from rich.text import Text
@@ -18,7 +18,7 @@ from hub.cli.stopping import until_stopped
 from hub.cli.voice import answer, columns, counted, talk, visible
 from hub.config import Source
 from hub.errors import TicketRejected
-from hub.model import Appeal, Page, Ticket
+from hub.model import Appeal, Ticket
 from hub.normalize import normalize
 
 _LONGEST_SHOWN = 300  # characters of one value; --json shows all
@@ -49,9 +49,8 @@ def try_source(asked: Asked, name: str, limit: int) -> int:
 
 async def _pulled(source: Source, limit: int) -> list[Ticket]:
     tickets: list[Ticket] = []
-    # A connector writes `pull` as a generator: closing it closes its connections now, not at some later time.
-    pulling = cast("AsyncGenerator[Page]", source.connector.pull(None))
-    async with aclosing(pulling) as pages:
+    # Closing the generator closes its connections now, not at some later time.
+    async with aclosing(source.connector.pull(None)) as pages:
         async for page in pages:
             tickets += page.tickets
             if len(tickets) >= limit:
