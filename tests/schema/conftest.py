@@ -146,9 +146,9 @@ def _headers(accept: str) -> dict[str, str]:
 @asynccontextmanager
 async def running(app: ASGIApp) -> AsyncIterator[Client]:
     """The application behind a real server on loopback."""
-    # The protocol is named so that asyncio turns Nagle's algorithm off; else each answer waits 40 ms.
-    listener = socket.socket(socket.AF_INET, socket.SOCK_STREAM, socket.IPPROTO_TCP)
-    listener.bind(("127.0.0.1", 0))
+    listener = socket.create_server(("127.0.0.1", 0))
+    # asyncio turns Nagle's algorithm off only for sockets it made itself; with it each answer waits 40 ms.
+    listener.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
     config = uvicorn.Config(
         app, log_level="warning", lifespan="on", ws="websockets-sansio", timeout_graceful_shutdown=1
     )
