@@ -1,6 +1,6 @@
 """The face of a connector: one verb, `pull`, and the options that every connector shares."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncGenerator
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
@@ -67,4 +67,4 @@ class Connector(Protocol):
 
     def __init__(self, options: Any, place: Place) -> None: ...
 
-    def pull(self, cursor: Cursor | None) -> AsyncIterator[Page]: ...
+    def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]: ...

@@ -5,7 +5,7 @@ import hashlib
 import os
 import stat
 import time
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncGenerator, Iterator, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
 from itertools import islice
@@ -161,7 +161,7 @@ class Files:
         self._options = options
         self._folder = place.folder / options.at
 
-    async def pull(self, cursor: Cursor | None) -> AsyncIterator[Page]:
+    async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:
         """Read the files that are ready and were not read yet, the one that has been ready longest first."""
         mark = _read_cursor(cursor)
         for file in await asyncio.to_thread(self._waiting, mark):
@@ -169,7 +169,7 @@ class Files:
                 mark = _read_cursor(page.cursor)
                 yield page
 
-    async def _file_pages(self, file: _File, mark: _Mark) -> AsyncIterator[Page]:
+    async def _file_pages(self, file: _File, mark: _Mark) -> AsyncGenerator[Page, None]:
         if (found := await asyncio.to_thread(self._content, file)) is None:
             return
         content, digest = found

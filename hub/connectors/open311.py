@@ -1,6 +1,6 @@
 """Pull service requests from an Open311 GeoReport v2 server (https://wiki.open311.org/GeoReport_v2)."""
 
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncGenerator, Mapping
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta
 from typing import Any, ClassVar, Literal
@@ -119,7 +119,7 @@ class Open311:
         ca = place.folder / options.tls.ca if options.tls.ca else None
         self._web = Web(options.limits, options.retry, credentials(options.auth), ca=ca)
 
-    async def pull(self, cursor: Cursor | None) -> AsyncIterator[Page]:
+    async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:
         """Walk windows of requested_datetime from where the last run ended, less `rescan`, to now.
 
         The last page of a run carries where it ended; any other, the question to go on with.

@@ -1,6 +1,6 @@
 """Pull tickets from a JSON or XML web service, described entirely by its options."""
 
-from collections.abc import AsyncIterator, Iterable, Mapping, Sequence
+from collections.abc import AsyncGenerator, Iterable, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from typing import Any, ClassVar, Literal
@@ -129,7 +129,7 @@ class Rest:
             DetailCalls(options.detail, options.url, self._headers, self._opened) if options.detail else None
         )
 
-    async def pull(self, cursor: Cursor | None) -> AsyncIterator[Page]:
+    async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:
         """Walk window by window, page by page; each page's cursor goes on after it, also in the middle of a run."""
         options = self._options
         now, first = datetime.now(UTC), options.page.first()

@@ -27,7 +27,7 @@ def rest(url: str, **options: Any) -> Connector:
 
 async def pages(connector: Connector, cursor: Cursor | None = None) -> list[Page]:
     """Pull one whole run."""
-    async with aclosing(connector.pull(cursor)) as stream:  # type: ignore[type-var]  # the protocol promises an iterator
+    async with aclosing(connector.pull(cursor)) as stream:
         return [page async for page in stream]
 
 

@@ -123,7 +123,7 @@ async def test_a_marker_that_comes_late_is_not_missed(tmp_path: Path):
 async def test_a_run_cut_in_the_middle_of_a_file_goes_on_there(tmp_path: Path):
     put(tmp_path, "a.csv", "id\n" + "\n".join(map(str, range(10))))
     source = files(tmp_path, size=3)
-    async with aclosing(source.pull(None)) as stream:  # type: ignore[type-var]  # the protocol promises an iterator
+    async with aclosing(source.pull(None)) as stream:
         cut: Page = await anext(stream)
 
     rest, _ = await run(source, stored(cut.cursor))
@@ -429,7 +429,7 @@ async def test_a_file_that_vanishes_between_listing_and_reading_is_left_out(tmp_
     put(tmp_path, "a.csv", "id\n1\n")
     await asyncio.sleep(0.01)
     put(tmp_path, "b.csv", "id\n2\n")
-    async with aclosing(files(tmp_path).pull(None)) as stream:  # type: ignore[type-var]  # the protocol promises an iterator
+    async with aclosing(files(tmp_path).pull(None)) as stream:
         first = await anext(stream)
         shutil.rmtree(tmp_path)
 

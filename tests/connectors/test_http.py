@@ -293,6 +293,42 @@ async def test_a_certificate_for_another_host_is_refused(certificate: Certificat
         await asked_over_tls(context, tls={"ca": str(ca)})
 
 
+AUTHORITY = """
+[ca]
+default_ca = own
+[own]
+database = index.txt
+new_certs_dir = .
+default_md = sha256
+policy = any
+x509_extensions = names
+rand_serial = yes
+[any]
+commonName = optional
+[names]
+subjectAltName = IP:127.0.0.1
+"""
+
+
+async def test_an_expired_certificate_is_refused_even_of_a_trusted_authority(tmp_path: Path):
+    def openssl(*words: str) -> None:
+        subprocess.run(["openssl", *words], check=True, capture_output=True, cwd=tmp_path)
+
+    (tmp_path / "ca.cnf").write_text(AUTHORITY)
+    (tmp_path / "index.txt").touch()
+    openssl(
+        "req", "-new", "-newkey", "rsa:2048", "-nodes", "-keyout", "key.pem", "-subj", "/CN=test", "-out", "csr.pem"
+    )
+    dates = ["-startdate", "20200101000000Z", "-enddate", "20200201000000Z"]
+    signing = ["-selfsign", "-batch", "-config", "ca.cnf", "-keyfile", "key.pem", "-in", "csr.pem", "-out", "ca.pem"]
+    openssl("ca", *signing, *dates)
+    context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+    context.load_cert_chain(tmp_path / "ca.pem", tmp_path / "key.pem")
+
+    with pytest.raises(SourceRefused, match="expired"):
+        await asked_over_tls(context, tls={"ca": str(tmp_path / "ca.pem")})
+
+
 async def test_an_authority_named_in_the_configuration_is_trusted(certificate: Certificate):
     context, ca = certificate("IP:127.0.0.1")
 

@@ -172,7 +172,7 @@ async def test_a_next_url_on_another_host_is_refused(elsewhere: str):
 
 async def test_the_tickets_that_came_with_a_bad_link_are_given_before_it_is_refused():
     async with serving(lambda _: json(ALL, Link='<https://evil.example/>; rel="next"')) as upstream:
-        async with aclosing(rest(upstream.url, page={"by": "link"}).pull(None)) as stream:  # type: ignore[type-var]  # the protocol promises an iterator
+        async with aclosing(rest(upstream.url, page={"by": "link"}).pull(None)) as stream:
             page = await anext(stream)
             with pytest.raises(SourceRefused, match=r"another host: evil\.example"):
                 await anext(stream)
