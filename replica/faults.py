@@ -72,8 +72,17 @@ def _reorder(response: web.StreamResponse, chance: Random) -> None:
 
 
 def _shuffled(value: Any, chance: Random) -> Any:
+    """Shuffle the rows of an answer, and the keys of every object; a list within a row keeps its order."""
     if isinstance(value, dict):
         return {key: _shuffled(value[key], chance) for key in chance.sample(list(value), len(value))}
-    if isinstance(value, list) and all(isinstance(each, dict) for each in value):
-        return [_shuffled(each, chance) for each in chance.sample(value, len(value))]
+    if isinstance(value, list):
+        return [_row_shuffled(each, chance) for each in chance.sample(value, len(value))]
+    return value
+
+
+def _row_shuffled(value: Any, chance: Random) -> Any:
+    if isinstance(value, dict):
+        return {key: _row_shuffled(value[key], chance) for key in chance.sample(list(value), len(value))}
+    if isinstance(value, list):
+        return [_row_shuffled(each, chance) for each in value]
     return value
