@@ -54,7 +54,10 @@ class Step:
 
 @dataclass(frozen=True, slots=True)
 class Case:
-    """One resident's trouble and everything that will ever happen to it."""
+    """One resident's trouble and everything that will ever happen to it.
+
+    `graded` is what the resident will say of the outcome, from 1 (worst) to 5.
+    """
 
     number: int
     scene: Scene

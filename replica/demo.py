@@ -44,7 +44,9 @@ def main() -> int:
 
 async def _until_stopped() -> None:
     stopped = asyncio.Event()
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    # `nohup` has SIGHUP ignored for us, and means it.
+    hang_up = () if signal.getsignal(signal.SIGHUP) is signal.SIG_IGN else (signal.SIGHUP,)
+    for number in (signal.SIGINT, signal.SIGTERM, *hang_up):
         asyncio.get_running_loop().add_signal_handler(number, stopped.set)
     showing = asyncio.create_task(_show())
     waiting = asyncio.create_task(stopped.wait())
@@ -197,8 +199,12 @@ def _standing(source: dict[str, Any]) -> str:
 
 
 async def _asked(http: aiohttp.ClientSession, endpoint: str, query: str) -> dict[str, Any]:
-    async with http.post(endpoint, json={"query": query}) as response:
-        answer: dict[str, Any] = await response.json(content_type=None)
+    try:
+        async with http.post(endpoint, json={"query": query}) as response:
+            answer: dict[str, Any] = await response.json(content_type=None)
+    except (aiohttp.ClientError, ValueError):
+        # The hub is on its way up, or down: then its process ends, and that is told.
+        return {}
     return answer
 
 
