@@ -64,23 +64,22 @@ class Size:
         )
 
 
-_CODES = {
-    "depth": "DEPTH_LIMIT",
-    "introspection_depth": "DEPTH_LIMIT",
-    "aliases": "ALIAS_LIMIT",
-    "directives": "DIRECTIVE_LIMIT",
-    "root_fields": "ROOT_FIELD_LIMIT",
+_REFUSALS = {
+    "depth": ("DEPTH_LIMIT", "the query is {} fields deep"),
+    "introspection_depth": ("DEPTH_LIMIT", "the introspection is {} fields deep"),
+    "aliases": ("ALIAS_LIMIT", "the query has {} aliases"),
+    "directives": ("DIRECTIVE_LIMIT", "the query has {} directives"),
+    "root_fields": ("ROOT_FIELD_LIMIT", "the query has {} root fields"),
 }
 
 
 def check_size(document: DocumentNode, limits: Limits) -> None:
-    """Raise QueryError when an operation of the document is larger than the limits."""
+    """Raise QueryError when the document is larger than the limits."""
     size = measure(document)
-    for name, code in _CODES.items():
+    for name, (code, fact) in _REFUSALS.items():
         value, limit = getattr(size, name), getattr(limits, name)
         if value > limit:
-            words = name.replace("_", " ")
-            raise QueryError(code, f"the query's {words} is {value}; the limit is {limit}", limit=limit, value=value)
+            raise QueryError(code, f"{fact.format(value)}; the limit is {limit}", limit=limit, value=value)
 
 
 def measure(document: DocumentNode) -> Size:

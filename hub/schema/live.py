@@ -55,7 +55,7 @@ class Live:
         """Fan out the next page; tell whether there may be another."""
         changes = await self._reads.changes(self._number, _PAGE)
         if changes:
-            self._number = max(self._number, changes[-1].number)
+            self._number = changes[-1].number
             for subscriber in tuple(self._subscribers):
                 if not subscriber.take(changes):
                     self._subscribers.discard(subscriber)

@@ -10,6 +10,30 @@ from hub.errors import HubError, QueryError, StoreUnavailable
 
 _log = structlog.get_logger()
 
+# Every code that the API answers, and what a client does about it. A promise: none ever changes its meaning.
+CODES = {
+    "SYNTAX_ERROR": "The document cannot be read: mend it.",
+    "INVALID_QUERY": "The document does not fit the schema: mend it.",
+    "BAD_INPUT": "A variable, an argument or the request itself is not as it must be: mend it.",
+    "BAD_CURSOR": "The cursor or number belongs to another list, or to none: start again without it.",
+    "WRONG_OPERATION_KIND": "Queries go over GET and POST, mutations over POST, subscriptions over graphql-transport-ws.",
+    "METHOD_NOT_ALLOWED": "Use POST, or GET for queries.",
+    "UNSUPPORTED_MEDIA_TYPE": "Send application/json.",
+    "INTROSPECTION_OFF": "This hub answers no introspection: ask for the SDL.",
+    "BODY_LIMIT": "The request is too long.",
+    "TOKEN_LIMIT": "The document has too many words and signs, or comments.",
+    "NESTING_LIMIT": "The document's brackets are nested too deeply.",
+    "DEPTH_LIMIT": "Fields are nested too deeply.",
+    "ALIAS_LIMIT": "The query has too many aliases.",
+    "DIRECTIVE_LIMIT": "The query has too many directives.",
+    "ROOT_FIELD_LIMIT": "The query has too many root fields.",
+    "COST_LIMIT": "The answer may hold too many objects: ask for smaller pages.",
+    "TIMEOUT": "The query took too long: narrow its filter.",
+    "SLOW_SUBSCRIBER": "The subscriber fell behind: subscribe again after extensions.lastNumber.",
+    "STORE_UNAVAILABLE": "The database does not answer: try again later.",
+    "INTERNAL": "The hub failed: tell its administrator extensions.id, which is in the log.",
+}
+
 # What graphql-core's own guards say, and the code that each earns here.
 _GUARDS = {
     "Document contains more than": "TOKEN_LIMIT",

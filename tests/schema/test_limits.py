@@ -138,7 +138,7 @@ async def test_a_limit_error_names_the_limit_and_the_value(city):
     assert reply.body == {
         "errors": [
             {
-                "message": "the query's aliases is 16; the limit is 15",
+                "message": "the query has 16 aliases; the limit is 15",
                 "extensions": {"code": "ALIAS_LIMIT", "limit": 15, "value": 16},
             }
         ]

@@ -23,6 +23,7 @@ class Log(Reads):
         self.entries = []
         self.away = False
         self.reads = 0
+        self.given = 0
 
     def write(self, count=1):
         for _ in range(count):
@@ -37,6 +38,7 @@ class Log(Reads):
     async def changes(self, after, limit, *, sources=()):
         self.reads += 1
         found = [entry for entry in self.entries if entry.number > after][:limit]
+        self.given += len(found)
         await self._wait()
         return found
 
@@ -132,6 +134,22 @@ async def test_nobody_listening_means_nothing_read(started):
     await asyncio.sleep(0.05)
 
     assert log.reads == 0
+
+
+async def test_a_first_subscriber_after_hours_without_one_reads_nothing_again(started):
+    log = Log()
+    log.write(3_000)
+    live = started(log)
+    changes = live.follow(None)
+    first = asyncio.create_task(anext(changes))
+    while not live.subscribers:
+        await asyncio.sleep(0.001)
+    await asyncio.sleep(0.02)
+    log.write()
+    await first
+    await changes.aclose()
+
+    assert log.given == 1
 
 
 async def test_one_reading_serves_every_subscriber(started):

@@ -7,6 +7,7 @@ import pytest
 from graphql import GraphQLEnumType, build_schema, is_specified_scalar_type
 
 from hub.model import Status
+from hub.schema import problems
 from hub.schema.schema import core_schema, schema_sdl
 
 WRITTEN = Path(__file__).parents[2] / "docs" / "reference" / "schema.graphql"
@@ -43,6 +44,14 @@ def test_everything_is_described(kind):
 
 def test_every_word_of_the_domain_is_a_word_of_the_schema():
     assert set(core_schema().type_map["AppealStatus"].values) == set(Status.__members__)
+
+
+def test_every_code_that_the_schema_raises_is_in_the_table():
+    written = [file for file in Path(problems.__file__).parent.glob("*.py") if file.name != "problems.py"]
+    raised = {code for file in written for code in re.findall(r'"([A-Z]+_[A-Z_]+)"', file.read_text(encoding="utf-8"))}
+
+    assert len(raised) > 12
+    assert raised <= set(problems.CODES)
 
 
 def test_names_are_written_in_one_manner():
