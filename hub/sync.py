@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Callable, Sequence
+from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
@@ -30,12 +31,13 @@ async def sync(source: Source, store: Store, lane: Lane, watch: Watch = lambda _
     Raises SourceUnavailable, SourceRefused, LaneLost or StoreUnavailable; what was landed until then stays landed.
     """
     tally = await serve_pending(source, store, lane)
-    async for page in source.connector.pull(lane.cursor):
-        tickets = [landed(source, ticket) for ticket in page.tickets]
-        landing = await store.tickets.land(lane, source.name, tickets, page.cursor)
-        tally += Tally(landed=len(landing.pending), unchanged=landing.unchanged, repeated=landing.repeated)
-        tally += await serve(source, store, lane, landing.pending)
-        watch(tally, page.total)
+    async with aclosing(source.connector.pull(lane.cursor)) as pages:
+        async for page in pages:
+            tickets = [landed(source, ticket) for ticket in page.tickets]
+            landing = await store.tickets.land(lane, source.name, tickets, page.cursor)
+            tally += Tally(landed=len(landing.pending), unchanged=landing.unchanged, repeated=landing.repeated)
+            tally += await serve(source, store, lane, landing.pending)
+            watch(tally, page.total)
     return tally
 
 

@@ -79,6 +79,11 @@ class Answer:
     retry_after: str | None = None
     location: str | None = None
 
+    @property
+    def text(self) -> str:
+        """The beginning of the body, for messages: never read as data."""
+        return self.body[:8192].decode("utf-8" if self.charset is None else "latin-1", "replace")
+
 
 class Web:
     """The way to one source. Lives as long as its connector; a session of it, as long as a run."""
@@ -299,7 +304,7 @@ class Session:
             raise SourceRefused(
                 f"answered {status}, a redirect to {host}", hint="set `url` to where it went, if you trust it"
             )
-        said = f"answered {status} {answer.reason}: {self.quote(_text(answer))!r}"
+        said = f"answered {status} {answer.reason}: {self.quote(answer.text)!r}"
         if status == 401:
             raise LoginExpired(said, hint="check `auth`")
         if status >= 500 or status in _WORTH_ANOTHER_TRY:
@@ -321,7 +326,7 @@ def parse(answer: Answer, *, answer_format: AnswerFormat = "auto", encoding: str
     markup = looks_like_xml(answer.body)
     if markup and (answer_format == "json" or _HTML.match(answer.body) or "html" in answer.content_type):
         wanted = "XML" if answer_format == "xml" else "JSON"
-        raise NotReadable(f"answered not {wanted} but {answer.content_type}: {excerpt(_text(answer))!r}")
+        raise NotReadable(f"answered not {wanted} but {answer.content_type}: {excerpt(answer.text)!r}")
     read = parse_xml if markup or answer_format == "xml" else parse_json
     return read(answer.body, charset=answer.charset, encoding=encoding)
 
@@ -343,10 +348,6 @@ def _until(text: str) -> float:
         return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp() - datetime.now(UTC).timestamp()
     except (ValueError, OverflowError):
         return math.nan
-
-
-def _text(answer: Answer) -> str:
-    return answer.body[:8192].decode("utf-8" if answer.charset is None else "latin-1", "replace")
 
 
 def _connection_error(place: str, error: Exception) -> SourceError:

@@ -10,7 +10,7 @@ from pydantic import Field, SecretStr, model_validator
 from hub.connectors.auth import Auth, Request, credentials
 from hub.connectors.base import Limits, Options, Place, Retry
 from hub.connectors.details import Detail, DetailCalls
-from hub.connectors.formats import looks_like_xml
+from hub.connectors.formats import NotReadable, looks_like_xml
 from hub.connectors.http import Answer, AnswerFormat, LoginExpired, Tls, Web, parse
 from hub.connectors.loops import LoopGuard
 from hub.connectors.masking import excerpt
@@ -28,9 +28,12 @@ from hub.connectors.since import (
     to_cursor,
     window_parameters,
 )
+from hub.connectors.tables import CsvOptions, csv_rows, jsonl_rows
 from hub.connectors.urls import Url, same_host
 from hub.errors import SourceRefused, SourceUnavailable
 from hub.model import Cursor, Page, Ticket
+
+_ROWS = frozenset({"csv", "jsonl"})
 
 
 class ErrorEnvelope(Options):
@@ -63,8 +66,10 @@ class RestOptions(Options):
     """How the body is sent."""
     send_in: Literal["query", "body"] | None = None
     """Where the parameters of `page` and `since` go; left out: into the body of a POST, else into the query."""
-    format: AnswerFormat = "auto"
-    """What the answer is; `auto` looks."""
+    format: AnswerFormat | Literal["csv", "jsonl"] = "auto"
+    """What the answer is; `auto` tells JSON from XML by itself."""
+    csv: CsvOptions = CsvOptions()
+    """How a CSV answer is written."""
     encoding: str | None = None
     """The encoding of the answer, where the source says none or a wrong one; gb2312 and gbk are read as gb18030."""
     records: Path = ""
@@ -93,6 +98,8 @@ class RestOptions(Options):
         unsent = self.since is not None and self.since.send is None
         if unsent and getattr(self.page, "until", "") != "seen":
             raise ValueError("`since` without `send` needs `page.until: seen`, or it would change nothing")
+        if self.format in _ROWS and self.records:
+            raise ValueError(f"{self.format} is rows and nothing around them: leave `records` out")
         return self
 
 
@@ -176,6 +183,8 @@ class Rest:
     def _opened(self, answer: Answer) -> Any:
         """Parse an answer and look into its envelope."""
         options = self._options
+        if options.format in _ROWS:
+            return _rows(answer, options)
         payload = parse(answer, answer_format=options.format, encoding=options.encoding)
         if options.error is not None:
             _judge(payload, options.error)
@@ -244,6 +253,15 @@ class Rest:
         written = since.read or since.format
         times = [read_time(self._newest_field(ticket), written, self._zone) for ticket in tickets]
         return all(time is not None and time < start for time in times)
+
+
+def _rows(answer: Answer, options: RestOptions) -> list[Ticket]:
+    """Read an answer that is a table; a page of markup is an error, as everywhere."""
+    if looks_like_xml(answer.body):
+        raise NotReadable(f"answered not {options.format.upper()} but {answer.content_type}: {excerpt(answer.text)!r}")
+    if options.format == "csv":
+        return list(csv_rows(answer.body, options.csv))
+    return list(jsonl_rows(answer.body, options.encoding))
 
 
 def _judge(payload: Any, envelope: ErrorEnvelope) -> None:
