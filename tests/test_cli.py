@@ -165,15 +165,9 @@ def city(tmp_path: Path, database_url: str) -> City:
 
 
 @pytest.fixture
-async def pulled(city: City, database_url: str) -> City:
-    """A city that was synced once, without the cost of a process."""
-    source = load(city.folder / "connectors.yaml", {}).sources["housing"]
-    store = await Store.open(database_url)
-    await store.lanes.declare([source.record])
-    lane = await store.lanes.claim_named("source:housing", "setup", timedelta(minutes=1))
-    assert lane is not None
-    await run(source, store, lane)
-    await store.close()
+async def pulled(city: City) -> City:
+    """A city that was synced once."""
+    await _pull(city)
     return city
 
 
@@ -551,9 +545,9 @@ def test_rejected_gives_a_program_the_ticket_as_it_came(pulled: City) -> None:
     assert told["more"] is False
 
 
-def test_rejected_shows_no_more_than_asked_and_says_that_there_are_more(city: City) -> None:
+async def test_rejected_shows_no_more_than_asked_and_says_that_there_are_more(city: City) -> None:
     city.drop("a.jsonl", VOID, {**VOID, "编号": "A4"})
-    city.hub("sync")
+    await _pull(city)
 
     done = city.hub("rejected", "--limit", "1")
 
@@ -663,6 +657,36 @@ def test_a_broken_configuration_stops_every_command_before_it_begins(offline: Ci
     first, second = done.stderr.splitlines()
     assert first.startswith("connectors.yaml:9: sources.housing.connector: ")
     assert second == "1 mistake; nothing was done"
+
+
+def test_what_is_logged_holds_no_secret_not_even_in_a_traceback(offline: City) -> None:
+    offline.configure(CONFIG + AWAY)
+    script = (
+        "import logging, structlog\n"
+        "from hub.cli import logs\n"
+        "from hub.cli.asked import Asked\n"
+        "asked = Asked()\n"
+        "logs.configure(asked, logging.INFO, asked.configuration().secrets)\n"
+        "structlog.get_logger('hub.sync').info('synced', url='http://lift/?key=canary-7f3a')\n"
+        "token = 'canary-7f3a'\n"
+        "try: raise ValueError('the key canary-7f3a is wrong')\n"
+        "except ValueError: logging.getLogger('aiohttp').exception('refused %s', token)\n"
+    )
+
+    done = subprocess.run(
+        (sys.executable, "-c", script),
+        cwd=offline.folder,
+        env={**os.environ, "PYTHONPATH": str(ROOT)},
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+
+    assert done.stdout == ""
+    assert "synced" in done.stderr
+    assert "http://lift/?key=***" in done.stderr
+    assert "ValueError: the key *** is wrong" in done.stderr
+    assert "canary" not in done.stderr
 
 
 # ── hub schema ───────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -785,6 +809,17 @@ def test_serve_announces_itself_and_with_api_only_leaves_pulling_to_workers(pull
     assert (announced["sources"], announced["appeals"]) == (1, 2)
     assert count == 2
     assert process.returncode == 0
+
+
+async def _pull(city: City) -> None:
+    """Do what `hub sync housing` does, without the cost of a process."""
+    source = load(city.folder / "connectors.yaml", {}).sources["housing"]
+    store = await Store.open(city.environ["DATABASE_URL"])
+    await store.lanes.declare([source.record])
+    lane = await store.lanes.claim_named("source:housing", "setup", timedelta(minutes=1))
+    assert lane is not None
+    await run(source, store, lane)
+    await store.close()
 
 
 def _announced(process: subprocess.Popen[str]) -> str:

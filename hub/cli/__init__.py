@@ -5,6 +5,7 @@ that needs them, so that `hub --help` answers at once.
 """
 
 from enum import StrEnum
+from itertools import islice
 from pathlib import Path
 from typing import Annotated, Any
 
@@ -222,7 +223,7 @@ def _globals_first(args: list[str]) -> list[str]:
         if word in ("--json", "--verbose") or word.startswith("--config="):
             first.append(word)
         elif word == "--config":
-            first += [word, *(value for value in [next(words, None)] if value is not None)]
+            first += [word, *islice(words, 1)]
         else:
             rest.append(word)
     return first + rest

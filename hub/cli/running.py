@@ -7,6 +7,7 @@ from dataclasses import asdict, dataclass
 from datetime import timedelta
 from typing import Any, Self, TypeAlias
 
+import structlog
 from rich.progress import BarColumn, Progress, TaskID, TextColumn, TimeElapsedColumn
 from rich.table import Table
 
@@ -24,6 +25,8 @@ from hub.store.store import Store
 from hub.sync import Watch, run, serve_pending
 
 _LOOK_EVERY = 0.3  # seconds between tries for a lane that is held
+
+_log = structlog.get_logger()
 
 _Work: TypeAlias = Callable[[Source, Lane, Watch], Awaitable[Tally]]
 """What is done with one source under its lane."""
@@ -114,6 +117,7 @@ async def _all(asked: Asked, store: Store, sources: Sequence[Source], work: _Wor
                 except HubError as error:
                     return Outcome(source.name, bar.tally, error.message, error.hint)
                 except Exception as error:  # noqa: BLE001  # one source's surprise must not hide what the others did
+                    _log.debug("a mistake of the hub's", source=source.name, exc_info=True)
                     return Outcome(source.name, bar.tally, internal(error))
                 finally:
                     bar.close()

@@ -5,7 +5,7 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,7 +44,7 @@ def worker(asked: Asked, concurrency: int) -> int:
     return _until_signal(_work(asked, config, concurrency))
 
 
-def _until_signal(work: Any) -> int:
+def _until_signal(work: Coroutine[Any, Any, None]) -> int:
     try:
         until_stopped(work)
     except Stopped:
