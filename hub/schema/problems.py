@@ -16,7 +16,7 @@ CODES = {
     "INVALID_QUERY": "The document does not fit the schema: mend it.",
     "BAD_INPUT": "A variable, an argument or the request itself is not as it must be: mend it.",
     "BAD_CURSOR": "The cursor or number belongs to another list, or to none: start again without it.",
-    "WRONG_OPERATION_KIND": "Queries go over GET and POST, mutations over POST, subscriptions over graphql-transport-ws.",
+    "WRONG_OPERATION_KIND": "Queries go over GET or POST, mutations over POST, subscriptions over WebSocket.",
     "METHOD_NOT_ALLOWED": "Use POST, or GET for queries.",
     "UNSUPPORTED_MEDIA_TYPE": "Send application/json.",
     "INTROSPECTION_OFF": "This hub answers no introspection: ask for the SDL.",

@@ -6,7 +6,7 @@ from datetime import timedelta
 
 import pytest
 
-from hub.errors import StoreUnavailable
+from hub.errors import QueryError, StoreUnavailable
 from hub.model import Change, ChangeType
 from hub.schema.live import Live
 from hub.store.reads import Reads
@@ -169,3 +169,23 @@ async def test_one_reading_serves_every_subscriber(started):
     for stream in streams:
         await stream.aclose()
     assert live.subscribers == 0
+
+
+async def test_a_subscriber_further_behind_than_the_backlog_is_ended_with_its_last_number(started):
+    log = Log()
+    live = started(log, backlog=10)
+    changes = live.follow(None)
+    first = asyncio.create_task(anext(changes))
+    while not live.subscribers:
+        await asyncio.sleep(0.001)
+    log.write()
+    seen = (await first).number
+    log.write(30)
+    while live.subscribers:
+        await asyncio.sleep(0.001)
+
+    with pytest.raises(QueryError, match=f"after: {seen}") as ended:
+        await anext(changes)
+
+    assert ended.value.code == "SLOW_SUBSCRIBER"
+    assert ended.value.details == {"lastNumber": seen, "limit": 10}
