@@ -28,6 +28,7 @@ from hub.connectors import REGISTRY
 from hub.connectors.base import Options
 from hub.normalize import Rule
 from hub.schema.limits import Limits
+from hub.schema.problems import CODES
 from hub.schema.schema import core_schema, schema_sdl
 from hub.units import Between, PerTime
 
@@ -55,29 +56,6 @@ ENVIRONMENT = {
     "REPLICA_PORT": ("8100", "The port of the made-up city (`make demo`, `python -m replica`)."),
     "REPLICA_FILES": (".replica", "The folder where the made-up city drops its files."),
     "HUB_TEST_DATABASE_URL": ("", "A PostgreSQL that the tests run on, beside the embedded one."),
-}
-
-REFUSALS = {
-    "ALIAS_LIMIT": "The document has too many aliases.",
-    "BAD_CURSOR": "A cursor is forged, or belongs to another list; `after` lies beyond the last change.",
-    "BAD_INPUT": "An argument or variable cannot be: a size out of range, a time without offset, a forged id.",
-    "BODY_LIMIT": "The request is too long.",
-    "COST_LIMIT": "The answer could hold too many objects.",
-    "DEPTH_LIMIT": "Fields lie too deep in one another.",
-    "DIRECTIVE_LIMIT": "The document has too many directives.",
-    "INTERNAL": "A mistake of the hub's. `id` is in the log, with everything else.",
-    "INTROSPECTION_OFF": "The schema is not shown in production.",
-    "INVALID_QUERY": "The document does not fit the schema.",
-    "METHOD_NOT_ALLOWED": "Neither GET nor POST.",
-    "NESTING_LIMIT": "The text of the document is nested too deeply to be read.",
-    "ROOT_FIELD_LIMIT": "The operation asks for too many fields at its root.",
-    "SLOW_SUBSCRIBER": "The subscriber fell behind; subscribe again after `lastNumber`.",
-    "STORE_UNAVAILABLE": "The database does not answer; try again later.",
-    "SYNTAX_ERROR": "The document is not GraphQL.",
-    "TIMEOUT": "The query took too long.",
-    "TOKEN_LIMIT": "The document has too many words and signs.",
-    "UNSUPPORTED_MEDIA_TYPE": "The body is not plain JSON in UTF-8.",
-    "WRONG_OPERATION_KIND": "A mutation by GET, or a subscription over HTTP.",
 }
 
 
@@ -456,7 +434,7 @@ def errors_page() -> str:
         _table(("code", "error", "what it means"), own),
         "## Codes of the API",
         "In `errors[].extensions.code`. Codes of a limit come with `limit` and `value`.",
-        _table(("code", "what it means"), [(f"`{code}`", meaning) for code, meaning in sorted(REFUSALS.items())]),
+        _table(("code", "what it means"), [(f"`{code}`", meaning) for code, meaning in CODES.items()]),
     )
 
 

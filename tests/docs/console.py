@@ -43,7 +43,7 @@ class Reader:
                     (step,) = steps(fence)
                     wrong += _compared(step, running.enter_context(self._started(step)))
                 elif "run" in fence.words:
-                    wrong += [line for step in steps(fence) for line in _compared(step, self._printed(step.command))]
+                    wrong += [line for step in steps(fence) for line in _compared(step, self.printed(step.command))]
         return wrong
 
     def _write(self, fence: Fence) -> None:
@@ -61,14 +61,14 @@ class Reader:
             assert times == 1, f"{times} lines of {CONFIG} begin with {key}:"
             config.write_text(mended, encoding="utf-8")
 
-    def _printed(self, command: str) -> str:
+    def printed(self, command: str) -> str:
         if exported := re.fullmatch(r"export (\w+)=(\S+)", command):
             self.exported[exported[1]] = exported[2]
             return ""
         done = subprocess.run(
             ["bash", "-c", self._here(command)],
             cwd=self.folder,
-            env=self._environment(),
+            env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.STDOUT,
             stdin=subprocess.DEVNULL,
@@ -77,7 +77,7 @@ class Reader:
             text=True,
             encoding="utf-8",
         )
-        return self._as_written(done.stdout)
+        return self.as_written(done.stdout)
 
     @contextmanager
     def _started(self, step: Step) -> Iterator[str]:
@@ -85,7 +85,7 @@ class Reader:
         process = subprocess.Popen(
             ["bash", "-c", f"exec {self._here(step.command)}"],
             cwd=self.folder,
-            env=self._environment(),
+            env=self.environment(),
             stdout=subprocess.PIPE,
             stderr=subprocess.DEVNULL,
             stdin=subprocess.DEVNULL,
@@ -97,14 +97,14 @@ class Reader:
         reading = Thread(target=lambda: [lines.put(line) for line in process.stdout or ()])
         reading.start()
         try:
-            yield self._as_written("".join(_next(lines) for _ in step.printed.splitlines()))
+            yield self.as_written("".join(_next(lines) for _ in step.printed.splitlines()))
         finally:
             process.terminate()
             process.wait(_PATIENCE)
             reading.join()
             process.stdout.close()
 
-    def _environment(self) -> dict[str, str]:
+    def environment(self) -> dict[str, str]:
         kept = {name: os.environ[name] for name in ("HOME", "LANG", "TMPDIR") if name in os.environ}
         return {
             **kept,
@@ -121,7 +121,7 @@ class Reader:
             text = re.sub(rf"(?<=127\.0\.0\.1:){written}\b", port, text)
         return text
 
-    def _as_written(self, text: str) -> str:
+    def as_written(self, text: str) -> str:
         for written, port in self.ports.items():
             text = re.sub(rf"(?<=127\.0\.0\.1:){port}\b", written, text)
         return text
@@ -135,9 +135,9 @@ def _next(lines: "Queue[str]") -> str:
 
 
 def _compared(step: Step, printed: str) -> list[str]:
-    expected = _WHEN.sub("NOW", step.printed.rstrip())
-    pattern = re.escape(expected).replace("…\n", "(?:.*\n)*?").replace("\n…", "(?:\n.*)*?")
-    if re.fullmatch(pattern, _WHEN.sub("NOW", printed.rstrip())):
+    lines = _WHEN.sub("NOW", step.printed.rstrip()).splitlines()
+    pattern = "".join("(?:.*\n)*?" if line == "…" else f"{re.escape(line)}\n" for line in lines)
+    if re.fullmatch(pattern, "".join(f"{line}\n" for line in _WHEN.sub("NOW", printed.rstrip()).splitlines())):
         return []
     return [f"$ {step.command}\nthe page says:\n{step.printed}it printed:\n{printed}"]
 
