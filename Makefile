@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: demo test check format smoke chaos bench-ingest lock clean help
+.PHONY: demo test check format docs smoke chaos bench-ingest lock clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -25,6 +25,9 @@ check: $(VENV)/.developer ## lint, format, types, layers, documentation
 
 format: $(VENV)/.developer ## write the code the way the formatter does
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
+
+docs: $(VENV)/.developer ## write the pages of docs/reference anew from the code
+	$(BIN)/python docs/generate.py
 
 smoke: $(VENV)/.developer ## the shortest run that shows the hub works with this Python
 	$(BIN)/hub check

@@ -102,3 +102,15 @@ def test_decisions_are_numbered_without_a_gap() -> None:
     numbers = [int(page.name[:4]) for page in sorted((DOCS / "decisions").glob("[0-9]*.md"))]
 
     assert numbers == list(range(1, len(numbers) + 1))
+
+
+@pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("[0-9]*.md")), ids=name_of)
+def test_the_evidence_of_a_decision_exists(page: Path) -> None:
+    text = " ".join(page.read_text(encoding="utf-8").split())
+    named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
+    files = re.findall(r"`((?:tests|hub)/[\w/]*(?:\.py)?)`", text)
+
+    missing = [f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / file).read_text()]
+
+    assert missing == []
+    assert [file for file in files if not (ROOT / file).exists()] == []
