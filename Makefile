@@ -26,8 +26,9 @@ check: $(VENV)/.developer ## lint, format, types, layers, documentation
 format: $(VENV)/.developer ## write the code the way the formatter does
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .
 
-docs: $(VENV)/.developer ## write the pages of docs/reference anew from the code
+docs: $(VENV)/.developer ## write docs/reference and connectors.schema.json anew from the code
 	$(BIN)/python docs/generate.py
+	$(BIN)/hub schema connectors > connectors.schema.json
 
 smoke: $(VENV)/.developer ## the shortest run that shows the hub works with this Python
 	$(BIN)/hub check

@@ -79,6 +79,23 @@ def test_the_index_links_every_page(kind: str) -> None:
     assert not missing
 
 
+def test_every_make_target_that_a_page_names_exists() -> None:
+    targets = set(re.findall(r"^([a-z-]+):", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE))
+
+    named = {target for page in pages() for target in re.findall(r"(?:`|\$ )make ([a-z-]+)", page.read_text("utf-8"))}
+
+    assert named
+    assert named <= targets
+
+
+def test_every_make_target_is_told_to_contributors() -> None:
+    told = (ROOT / "CONTRIBUTING.md").read_text(encoding="utf-8")
+
+    listed = re.findall(r"^([a-z-]+):.*##", (ROOT / "Makefile").read_text(encoding="utf-8"), re.MULTILINE)
+
+    assert [target for target in listed if f"| `make {target}` |" not in told and target != "help"] == []
+
+
 def test_every_how_to_starts_with_its_command() -> None:
     late = [name_of(page) for page in sorted((DOCS / "how-to").glob("*.md")) if not _command_first(page)]
 
