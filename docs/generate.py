@@ -21,6 +21,7 @@ from pydantic_core import PydanticUndefined
 from strawberry.utils.str_converters import to_camel_case
 from typer.core import TyperGroup
 
+import hub.cli.asked  # noqa: F401  # its error is one of the tree
 from hub import errors
 from hub.cli import app
 from hub.config.models import FileKeys, SourceKeys
@@ -410,6 +411,8 @@ def graphql_page() -> str:
         "Lists are Relay connections: `first` and `after`, or `last` and `before`. A cursor is good for the list, "
         "filter and order that gave it, and for no other. It marks a place by its values, never a number of "
         "rows to skip: what comes meanwhile neither repeats nor hides an appeal.",
+        "## Errors",
+        "Every error has a code in `extensions.code`: see [errors](errors.md#codes-of-the-api).",
     )
 
 
@@ -419,11 +422,7 @@ def _limit(value: Any) -> str:
 
 def errors_page() -> str:
     tree = re.search(r"HubError\n.*?\n\n", inspect.getdoc(errors) or "", re.DOTALL)
-    own = [
-        (f"`{kind.code}`", f"`{name}`", _first_paragraph(kind))
-        for name, kind in vars(errors).items()
-        if inspect.isclass(kind) and issubclass(kind, errors.HubError) and "code" in vars(kind)
-    ]
+    own = [(f"`{kind.code}`", f"`{kind.__name__}`", _first_paragraph(kind)) for kind in _coded(errors.HubError)]
     return _page(
         "Errors and their codes",
         "Every error of the hub says what is wrong and, where there is one, the cure. Its code is stable.",
@@ -436,6 +435,14 @@ def errors_page() -> str:
         "In `errors[].extensions.code`. Codes of a limit come with `limit` and `value`.",
         _table(("code", "what it means"), [(f"`{code}`", meaning) for code, meaning in CODES.items()]),
     )
+
+
+def _coded(kind: type[errors.HubError]) -> Iterator[type[errors.HubError]]:
+    """Yield the errors that have a code of their own; those of the command are known once it is imported."""
+    if "code" in vars(kind):
+        yield kind
+    for below in kind.__subclasses__():
+        yield from _coded(below)
 
 
 def environment_page() -> str:

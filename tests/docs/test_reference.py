@@ -99,6 +99,15 @@ def test_every_code_that_the_api_can_answer_is_documented() -> None:
     assert documented == list(CODES)
 
 
+def test_every_address_that_the_hub_serves_is_documented() -> None:
+    page = (REFERENCE / "graphql.md").read_text(encoding="utf-8")
+
+    served = set(re.findall(r'Route\("(/\S+)"', (ROOT / "hub" / "app.py").read_text(encoding="utf-8")))
+
+    assert "/graphql" in served
+    assert {path for path in served if f"{path}`" not in page} == set()
+
+
 def test_the_sdl_of_the_reference_is_whole() -> None:
     text = (REFERENCE / "schema.graphql").read_text(encoding="utf-8")
 
