@@ -118,7 +118,8 @@ def _next_try(source: Source, lane: Lane) -> datetime:
 
 
 def _raw(ticket: Ticket) -> bytes:
-    return orjson.dumps(ticket, default=str, option=orjson.OPT_NON_STR_KEYS)
+    # Sorted, because a source that writes its keys in another order has changed nothing.
+    return orjson.dumps(ticket, default=str, option=orjson.OPT_SORT_KEYS)
 
 
 def _nonzero(tally: Tally) -> dict[str, Any]:

@@ -46,6 +46,14 @@ async def test_a_second_run_changes_nothing(store):
     assert len(await rows(store, sa.select(tables.change))) == 1
 
 
+async def test_a_ticket_whose_keys_come_in_another_order_is_unchanged(store):
+    source = scripted([ticket(1)])
+    await sync(source, store, await claimed(store, source))
+    again = scripted([dict(reversed(ticket(1).items()))])
+
+    assert await sync(again, store, await claimed_again(store)) == Tally(unchanged=1)
+
+
 async def claimed_again(store: Store):
     """The lane anew, its cursor forgotten: as a source that can only be read from the start."""
     async with store._database.begin() as connection:
