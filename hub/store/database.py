@@ -3,6 +3,7 @@
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
+import asyncpg
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.exc import DBAPIError
@@ -16,25 +17,17 @@ POOL_SIZE = 10
 class Database:
     """A pool of connections to one PostgreSQL ≥ 14. All times come and go as aware UTC."""
 
-    def __init__(self, url: str, *, statement_timeout_ms: int = 30_000) -> None:
+    def __init__(self, url: str) -> None:
+        address = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
         self.engine: AsyncEngine = create_async_engine(
-            sa.make_url(url).set(drivername="postgresql+asyncpg"),
+            "postgresql+asyncpg://",
+            # The driver reads the URL itself, so all that libpq knows may stand in it: sslmode, sslrootcert, passfile.
+            async_creator=lambda: _connect(address),
             pool_size=POOL_SIZE,
             max_overflow=POOL_SIZE,
             pool_pre_ping=True,
             json_deserializer=orjson.loads,
             json_serializer=lambda value: orjson.dumps(value).decode(),
-            connect_args={
-                "timeout": 10,
-                "server_settings": {
-                    "application_name": "hub",
-                    "timezone": "UTC",
-                    "statement_timeout": str(statement_timeout_ms),
-                    # A process that is stopped in the middle of a transaction holds its locks: not for ever.
-                    "idle_in_transaction_session_timeout": "5s",
-                    "jit": "off",  # Compiling a statement costs more than running any of ours.
-                },
-            },
         )
 
     @asynccontextmanager
@@ -54,8 +47,38 @@ class Database:
         await self.engine.dispose()
 
 
+async def _connect(address: str) -> asyncpg.Connection:
+    connection = await asyncpg.connect(
+        address,
+        timeout=10,
+        server_settings={
+            "application_name": "hub",
+            "timezone": "UTC",
+            "statement_timeout": "15s",
+            # A process that is stopped in the middle of a transaction holds its locks: not for ever.
+            "idle_in_transaction_session_timeout": "5s",
+            "jit": "off",  # Compiling a statement costs more than running any of ours.
+        },
+    )
+    # PostgreSQL 17 and newer also end a transaction whose client was stopped in the middle of asking.
+    await connection.execute(
+        """select set_config('transaction_timeout', '20s', false)
+           where current_setting('server_version_num')::int >= 170000"""
+    )
+    return connection
+
+
+async def unhurried(connection: AsyncConnection) -> None:
+    """Let this transaction take its time: a migration, or a replay of all that was ever served."""
+    await connection.exec_driver_sql("set local statement_timeout = 0")
+    await connection.exec_driver_sql(
+        """select set_config('transaction_timeout', '0', true)
+           where current_setting('server_version_num')::int >= 170000"""
+    )
+
+
 _DATA = "22"  # the class of SQLSTATEs that a value causes
-_AWAY = ("08", "53", "57P", "55006", "25P03")  # connection lost, out of resources, server going down, idle too long
+_AWAY = ("08", "53", "57", "55006", "25P")  # connection lost, out of resources, server going down, timed out
 
 
 def _away(error: BaseException) -> bool:

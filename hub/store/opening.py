@@ -4,12 +4,15 @@ import asyncio
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import structlog
 
 from hub.errors import StoreError
-from hub.store.embedded import EmbeddedPostgres
 from hub.store.store import Store
+
+if TYPE_CHECKING:
+    from hub.store.embedded import EmbeddedPostgres
 
 _LOOK_EVERY = 0.5  # seconds between looks at the embedded server
 
@@ -23,6 +26,9 @@ async def opened(environ: Mapping[str, str]) -> AsyncIterator[Store]:
         async with _store(url) as store:
             yield store
         return
+    # Only here: whoever has a server needs nothing of what starts one.
+    from hub.store.embedded import EmbeddedPostgres  # noqa: PLC0415  # lazy on purpose, see above
+
     server = EmbeddedPostgres(Path(environ.get("HUB_DATA") or ".hub"))
     try:
         await asyncio.to_thread(server.open)
@@ -47,7 +53,7 @@ async def _store(url: str) -> AsyncIterator[Store]:
         await store.close()
 
 
-async def _keep_alive(server: EmbeddedPostgres) -> None:
+async def _keep_alive(server: "EmbeddedPostgres") -> None:
     while True:
         await asyncio.sleep(_LOOK_EVERY)
         try:

@@ -11,7 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.model import Appeal, ChangeType, Cursor, LandedTicket, Lane, Rejection, Tally
 from hub.store import search, tables
-from hub.store.database import Database
+from hub.store.database import Database, unhurried
 from hub.store.lanes import hold_lane, write_lane
 
 _CHANGE_LOG = 0x6875_6202  # "hub", 2: held while the change log is written
@@ -155,6 +155,7 @@ class Tickets:
     async def replay(self, source: str | None = None) -> int:
         """Make rejected tickets pending again, of one source or of all; says how many. Their lanes become due now."""
         async with self._database.begin() as connection:
+            await unhurried(connection)
             rows = await connection.exec_driver_sql(
                 """with again as (update ticket set state = 'pending', reason = null, field = null
                                   where state = 'rejected' and ($1::text is null or source = $1) returning source),
@@ -168,6 +169,7 @@ class Tickets:
     async def replay_served(self, source: str) -> int:
         """Make every served ticket of a source pending again, to be read by a changed mapping; says how many."""
         async with self._database.begin() as connection:
+            await unhurried(connection)
             done = await connection.exec_driver_sql(
                 "update ticket set state = 'pending' where source = $1 and state = 'served'", (source,)
             )

@@ -5,7 +5,7 @@ from pathlib import Path
 import sqlalchemy as sa
 
 from hub.errors import SchemaTooNew, StoreError
-from hub.store.database import Database
+from hub.store.database import Database, unhurried
 
 HEAD = "0001"
 """The newest migration. Known here so that a database that is up to date costs no import of Alembic."""
@@ -17,7 +17,7 @@ _OLDEST = 140_000  # PostgreSQL 14
 async def migrate(database: Database) -> None:
     """Apply what is missing. Processes that start together wait for the first. Raises SchemaTooNew."""
     async with database.begin() as connection:
-        await connection.execute(sa.text("set local statement_timeout = 0"))
+        await unhurried(connection)
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
         if await connection.run_sync(_revision) != HEAD:
             await connection.run_sync(_upgrade)
