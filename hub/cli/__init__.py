@@ -4,6 +4,7 @@ Every command returns its exit code: 0 fine, 1 failed, 2 misused or misconfigure
 that needs them, so that `hub --help` answers at once.
 """
 
+import gc
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -204,6 +205,8 @@ def version(ctx: typer.Context) -> int:
 
 def main() -> None:
     """Run the command with the arguments of this process, and exit."""
+    # Neither imports nor tickets leave cycles behind: looking for them after every 700 objects costs a sixth of a start.
+    gc.set_threshold(50_000, 20, 50)
     app(prog_name="hub")
 
 

@@ -1,6 +1,7 @@
 """Run the event loop until the work is done, or until a signal stops it in good order."""
 
 import asyncio
+import gc
 import signal
 from collections.abc import Callable, Coroutine
 from typing import Any, TypeVar
@@ -23,6 +24,7 @@ def until_stopped(work: Coroutine[Any, Any, T]) -> T:
 
     Signals after the first change nothing: Ctrl-C reaches a whole group of processes, and some pass it on once more.
     """
+    gc.freeze()  # What was imported until here stays for good: the collector need not look at it again and again.
     with asyncio.Runner(loop_factory=_fast_loop()) as runner:
         return runner.run(_stoppable(work))
 

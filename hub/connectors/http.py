@@ -123,15 +123,16 @@ class Web:
                 http, self._limits, self._retry, signer=self._signer, limiter=self._limiter(), secrets=self._secrets
             )
 
-    def _trust(self) -> ssl.SSLContext:
+    def _trust(self) -> ssl.SSLContext | Literal[True]:
+        if self._ca is None:
+            return True  # aiohttp has the system's certificates read already, which takes longer than a page.
         if self._tls is None:
-            self._tls = ssl.create_default_context()
-            if self._ca is not None:
-                try:
-                    self._tls.load_verify_locations(self._ca)
-                except OSError as error:
-                    self._tls = None
-                    raise SourceRefused(f"tls.ca: {error.strerror or 'no certificates in it'}: {self._ca}") from None
+            context = ssl.create_default_context()
+            try:
+                context.load_verify_locations(self._ca)
+            except OSError as error:
+                raise SourceRefused(f"tls.ca: {error.strerror or 'no certificates in it'}: {self._ca}") from None
+            self._tls = context
         return self._tls
 
     def _limiter(self) -> AsyncLimiter:
