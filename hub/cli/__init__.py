@@ -45,7 +45,7 @@ app = typer.Typer(
 
 _SOURCE = Annotated[str, typer.Argument(metavar="SOURCE", help="A source of connectors.yaml.", show_default=False)]
 _ONE_SOURCE = Annotated[
-    str | None, typer.Argument(metavar="[SOURCE]", help="Only this source; left out: all.", show_default=False)
+    str | None, typer.Argument(metavar="SOURCE", help="Only this source; left out: all.", show_default=False)
 ]
 _CONCURRENCY = Annotated[int, typer.Option(min=1, max=256, metavar="N", help="How many sources at once.")]
 _WAIT = Annotated[
@@ -99,7 +99,7 @@ def sync(
     ctx: typer.Context,
     sources: Annotated[
         list[str] | None,
-        typer.Argument(metavar="[SOURCE]...", help="Only these; left out: every enabled source.", show_default=False),
+        typer.Argument(metavar="SOURCE", help="Only these; left out: every enabled source.", show_default=False),
     ] = None,
     concurrency: _CONCURRENCY = 8,
     wait: _WAIT = 60,
@@ -190,7 +190,7 @@ def schema(of: Annotated[Schema, typer.Argument(metavar="graphql|connectors", sh
     """Print the GraphQL schema, or the JSON Schema of connectors.yaml for editors."""
     from hub.cli.checking import connectors_schema, graphql_schema
 
-    typer.echo(graphql_schema() if of is Schema.GRAPHQL else connectors_schema())
+    typer.echo(graphql_schema() if of is Schema.GRAPHQL else connectors_schema(), nl=of is not Schema.GRAPHQL)
     return 0
 
 

@@ -26,7 +26,7 @@ from hub.schema import words  # noqa: F401  # makes the domain's enums the schem
 from hub.schema.context import ChangesWanted, Info
 from hub.schema.cursors import read_number_cursor, write_cursor
 from hub.schema.inputs import page_size
-from hub.schema.masking import masked_name, masked_phone
+from hub.schema.masking import masked_name, masked_numbers, masked_phone
 from hub.schema.scalars import JSON, ChangeNumber
 from hub.store.reads import AppealPage, AppealQuery, ChangePage, Group, Reads, RejectedPage, Statistics
 
@@ -366,7 +366,8 @@ class RejectedTicket(Node):
     reason: str = strawberry.field(description="Why it was set aside.")
     field: str = strawberry.field(description="The field of the appeal that failed; empty when none did.")
     raw: str = strawberry.field(
-        description="The record exactly as the source sent it, as JSON. May hold personal data."
+        description="The record as the source sent it, as JSON; mobile and identity-card numbers are masked. "
+        "May hold other personal data."
     )
     landed_at: datetime = strawberry.field(description="When it came.")
     rejected_at: datetime = strawberry.field(description="When it was last set aside.")
@@ -384,7 +385,7 @@ class RejectedTicket(Node):
             external_id=ticket.external_id,
             reason=ticket.reason,
             field=ticket.field,
-            raw=ticket.raw,
+            raw=masked_numbers(ticket.raw),
             landed_at=ticket.landed_at,
             rejected_at=ticket.rejected_at,
             source_name=ticket.source,
