@@ -14,14 +14,14 @@ demo: $(VENV)/.installed ## a made-up city behind http://127.0.0.1:8000/graphql,
 	@exec $(BIN)/python -m replica.demo
 
 test: $(VENV)/.developer ## every test that runs in minutes
-	$(BIN)/pytest -q $(PYTEST)
+	$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST)
 
 check: $(VENV)/.developer ## lint, format, types, layers, documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
-	$(BIN)/pytest -q tests/docs
+	$(BIN)/pytest -q tests/docs/test_pages.py tests/docs/test_reference.py tests/docs/test_architecture.py
 
 format: $(VENV)/.developer ## write the code the way the formatter does
 	$(BIN)/ruff check --fix . ; $(BIN)/ruff format .

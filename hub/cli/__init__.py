@@ -190,7 +190,8 @@ def schema(of: Annotated[Schema, typer.Argument(metavar="graphql|connectors", sh
     """Print the GraphQL schema, or the JSON Schema of connectors.yaml for editors."""
     from hub.cli.checking import connectors_schema, graphql_schema
 
-    typer.echo(graphql_schema() if of is Schema.GRAPHQL else connectors_schema(), nl=of is not Schema.GRAPHQL)
+    # The first ends with a newline of its own.
+    typer.echo((graphql_schema() if of is Schema.GRAPHQL else connectors_schema()).removesuffix("\n"))
     return 0
 
 
@@ -205,7 +206,7 @@ def version(ctx: typer.Context) -> int:
 
 def main() -> None:
     """Run the command with the arguments of this process, and exit."""
-    # Neither imports nor tickets leave cycles behind: looking for them after every 700 objects costs a sixth of a start.
+    # Neither imports nor tickets leave cycles: looking for them after every 700 objects costs a sixth of a start.
     gc.set_threshold(50_000, 20, 50)
     app(prog_name="hub")
 
