@@ -95,6 +95,17 @@ def decode(data: bytes, encodings: Iterable[str]) -> str:
     )
 
 
+def readable(start: bytes, charset: str | None) -> str:
+    """Decode the beginning of an answer for people to read: by what fits, else by what was declared, with marks."""
+    for encoding in ("utf-8", charset or "gb18030", "gb18030"):
+        try:
+            # Incrementally, because the last character may be cut in two.
+            return codecs.getincrementaldecoder(encoding_named(encoding))().decode(start)
+        except (LookupError, UnicodeError):
+            continue
+    return start.decode("utf-8", "replace")
+
+
 def looks_like_xml(data: bytes) -> bool:
     """Tell XML from JSON by its first character."""
     bom = bom_encoding(data)

@@ -23,7 +23,7 @@ from yarl import URL
 
 from hub.connectors.auth import Credentials, Request
 from hub.connectors.base import Limits, Options, Retry
-from hub.connectors.formats import NotReadable, looks_like_xml, parse_json, parse_xml
+from hub.connectors.formats import NotReadable, looks_like_xml, parse_json, parse_xml, readable
 from hub.connectors.masking import excerpt, hide
 from hub.connectors.urls import bare
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
@@ -82,7 +82,7 @@ class Answer:
     @property
     def text(self) -> str:
         """The beginning of the body, for messages: never read as data."""
-        return self.body[:8192].decode("utf-8" if self.charset is None else "latin-1", "replace")
+        return readable(self.body[:8192], self.charset)
 
 
 class Web:

@@ -241,6 +241,16 @@ async def test_an_excerpt_is_short_and_masked():
     assert len(told.partition(": ")[2]) <= EXCERPT + 10
 
 
+@pytest.mark.parametrize(
+    ("encoding", "declared"),
+    [("utf-8", "; charset=utf-8"), ("gbk", "; charset=gb2312"), ("gbk", ""), ("gbk", "; charset=utf-8")],
+)
+async def test_the_words_of_a_refusal_are_readable_in_the_encodings_that_old_systems_use(encoding: str, declared: str):
+    async with serving(lambda _: raw("请求过于频繁".encode(encoding), f"text/plain{declared}", 403)) as upstream:
+        with pytest.raises(SourceRefused, match="请求过于频繁"):
+            await tickets(rest(upstream.url))
+
+
 async def test_the_query_of_a_url_is_not_told():
     async with serving(status(404)) as upstream:
         with pytest.raises(SourceRefused) as caught:
