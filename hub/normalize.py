@@ -26,6 +26,7 @@ from hub.mapping import steps
 from hub.mapping.paths import Path
 from hub.mapping.recipes import Recipe, Workshop
 from hub.mapping.rules import Rule
+from hub.mapping.steps import LookUp, Step
 from hub.mapping.texts import opening, storable
 from hub.model import BROKEN, Appeal, Ticket
 
@@ -38,7 +39,10 @@ _PERSONAL = ("reporter.", "respondent", "location.address", "title", "content", 
 _PERSONAL_NUMBER = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|\d{17}[\dXx])(?!\d)", re.ASCII)
 _QUOTED_LENGTH = 60
 _DEFAULTS = {each.name: each.default for each in fields(Appeal) if each.default is not MISSING}
+_WORDS = ("status", "kind")  # the fields beside which the source's own word is kept
 _LISTS = {each.name for each in fields(Appeal) if each.default_factory is list}
+_IS_LINE = f"(value.__class__ is str and 0 < len(value) <= {steps.LONGEST_LINE} and value.isprintable())"
+"""What steps.line lets pass as it is, and that is nearly everything: what is printable, PostgreSQL keeps."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -118,6 +122,7 @@ class _Script:
             "rejected": partial(_rejected, source),
             "lacking": partial(_lacking, source),
             "source": source,
+            **{f"default_{name}": value for name, value in _DEFAULTS.items()},
         }
 
     def write(self, recipes: Sequence[Recipe]) -> str:
@@ -145,11 +150,8 @@ class _Script:
     def _block(self, recipe: Recipe) -> Iterator[str]:
         to = recipe.to
         yield f"field = {to.name!r}"
-        yield from self._origins(recipe)
-        for index, step in enumerate(recipe.steps if recipe.origins else ()):
-            if index == recipe.word_at and to.name in ("status", "kind"):
-                yield f"{to.name}_word = None if value is None else line(value)"
-            yield f"if value is not None: value = {self._bind(step)}(value)"
+        yield from (f"{to.name}_word = None",) if to.name in _WORDS else ()
+        yield from self._value(recipe)
         default = _DEFAULTS.get(to.attribute) if recipe.default is None else recipe.default
         if default is not None:
             yield f"if value is None: value = {self._bind(default)}"
@@ -158,21 +160,45 @@ class _Script:
         else:
             yield f"{to.attribute} = value"
 
-    def _origins(self, recipe: Recipe) -> Iterator[str]:
+    def _value(self, recipe: Recipe) -> Iterator[str]:
         look_ups = [self._look_up(path) for path in recipe.origins]
+        clean = self._bind(recipe.clean)
         if recipe.several:
-            yield f"value = {self._bind(recipe.clean)}([{', '.join(look_ups)}])"
+            yield f"value = {clean}([{', '.join(look_ups)}])"
+            yield from self._steps(recipe)
         elif len(look_ups) == 1 and not recipe.to.takes_list:
             # Nearly every value is a text: it is cleaned here and now, as steps.one would.
             yield f"value = {look_ups[0]}"
             yield "if value.__class__ is str:"
             yield "    value = value.strip()"
             yield f"    if value in {self._bind(recipe.nulls)}: value = None"
-            yield f"elif value is not None: value = {self._bind(recipe.clean)}(value)"
+            yield "    else:"
+            yield from _indented(8, self._steps(recipe, of_text=True))
+            yield "elif value is not None:"
+            yield f"    value = {clean}(value)"
+            yield from _indented(4, self._steps(recipe))
         else:
             yield "value = None"
-            clean = self._bind(recipe.clean)
             yield from (f"if value is None: value = {clean}({look_up})" for look_up in look_ups)
+            yield from self._steps(recipe)
+
+    def _steps(self, recipe: Recipe, *, of_text: bool = False) -> Iterator[str]:
+        """Hand the value from step to step. Before the first step of a text it is one, and not empty."""
+        name = recipe.to.name
+        for index, step in enumerate(recipe.steps if recipe.origins else ()):
+            is_text = of_text and index == 0
+            if index == recipe.word_at and name in _WORDS:
+                yield f"{name}_word = value if value is None or {_IS_LINE} else line(value)"
+            yield ("" if is_text else "if value is not None: ") + self._step(step, is_text=is_text)
+
+    def _step(self, step: Step, *, is_text: bool) -> str:
+        taken = self._bind(step)
+        if step is steps.line or (step is steps.identity and is_text):
+            return f"value = value if {_IS_LINE} else {taken}(value)"
+        if isinstance(step, LookUp) and is_text:
+            table = self._bind(step.table)
+            return f"value = {table}[value] if value in {table} else {taken}(value)"
+        return f"value = {taken}(value)"
 
     def _look_up(self, path: Path) -> str:
         return f"{self._bind(path.find)}(ticket)" if path.key is None else f"get({path.key!r})"
@@ -199,20 +225,23 @@ def _end(recipes: Table[str, Recipe]) -> Iterator[str]:
     yield "if title is None: raise lacking('title', '')"
     yield from ("updated_at = None",) if "updated_at" not in recipes else ()
     yield "if updated_at is None: updated_at = created_at"
-    for name in ("status", "kind"):
+    for name in _WORDS:
         if name in recipes and recipes[name].origins:
             own = f"{name}_text if {name}_text is not None else " if f"{name}_text" in recipes else ""
             yield f"{name}_text = {own}{name}_word"
-    yield f"return Appeal(source=source, attributes=attributes, {', '.join(_arguments(recipes))})"
+    yield f"return Appeal({', '.join(_arguments(recipes))})"
 
 
 def _arguments(recipes: Table[str, Recipe]) -> Iterator[str]:
-    """Write the appeal's arguments; what no rule fills is left to the defaults of the dataclass."""
-    filled = {recipe.to.attribute for recipe in recipes.values()} | {"title", "updated_at"}
-    filled |= {f"{name}_text" for name in ("status", "kind") if name in recipes and recipes[name].origins}
-    for name in (each.name for each in fields(Appeal) if each.name in filled):
-        # A list that an administrator gave as default is copied: appeals are not frozen.
-        yield f"{name}=[*({name} or ())]" if name in _LISTS else f"{name}={name}"
+    """Write the appeal's arguments in their order: by name they would take longer. No rule, then the default."""
+    filled = {recipe.to.attribute for recipe in recipes.values()} | {"source", "title", "updated_at", "attributes"}
+    filled |= {f"{name}_text" for name in _WORDS if name in recipes and recipes[name].origins}
+    for name in (each.name for each in fields(Appeal)):
+        if name in _LISTS:
+            # A list that an administrator gave as default is copied: appeals are not frozen.
+            yield f"[*({name} or ())]" if name in filled else "[]"
+        else:
+            yield name if name in filled else f"default_{name}"
 
 
 def _lacking(source: str, name: str, origin: str) -> TicketRejected:

@@ -48,6 +48,7 @@ _ONE_SOURCE = Annotated[
     str | None, typer.Argument(metavar="SOURCE", help="Only this source; left out: all.", show_default=False)
 ]
 _CONCURRENCY = Annotated[int, typer.Option(min=1, max=256, metavar="N", help="How many sources at once.")]
+_AT_ONCE = 64  # more than a city has sources: those that hang until their timeouts must not keep the others waiting
 _WAIT = Annotated[
     int, typer.Option(min=0, metavar="SECONDS", help="How long to wait for a source that another process works on.")
 ]
@@ -101,7 +102,7 @@ def sync(
         list[str] | None,
         typer.Argument(metavar="SOURCE", help="Only these; left out: every enabled source.", show_default=False),
     ] = None,
-    concurrency: _CONCURRENCY = 8,
+    concurrency: _CONCURRENCY = _AT_ONCE,
     wait: _WAIT = 60,
 ) -> int:
     """Pull what is new, serve it, and show what became of the tickets.
@@ -162,7 +163,7 @@ def serve(
         ),
     ] = 8000,
     api_only: Annotated[bool, typer.Option("--api-only", help="Serve, and leave pulling to `hub worker`.")] = False,
-    concurrency: _CONCURRENCY = 8,
+    concurrency: _CONCURRENCY = _AT_ONCE,
 ) -> int:
     """Serve GraphQL and pull the sources on their schedules, until Ctrl-C or SIGTERM."""
     from hub.cli.serving import serve
@@ -171,7 +172,7 @@ def serve(
 
 
 @app.command(short_help="Pull on schedule.")
-def worker(ctx: typer.Context, concurrency: _CONCURRENCY = 8) -> int:
+def worker(ctx: typer.Context, concurrency: _CONCURRENCY = _AT_ONCE) -> int:
     """Pull the sources on their schedules, until Ctrl-C or SIGTERM. Run as many as you like."""
     from hub.cli.serving import worker
 

@@ -5,6 +5,7 @@ ellipsoid; BD-09 turns that once more about its own centre. Neither has an offic
 formula until it is better than a decimetre.
 """
 
+from functools import lru_cache
 from math import atan2, cos, hypot, pi, sin, sqrt
 from typing import Literal, TypeAlias
 
@@ -23,7 +24,8 @@ def to_wgs84(longitude: float, latitude: float, crs: Crs) -> Point:
         longitude, latitude = _bd09_to_gcj02(longitude, latitude)
     if crs != "wgs84" and _shifted(longitude, latitude):
         longitude, latitude = _gcj02_to_wgs84(longitude, latitude)
-    return round(longitude, 7), round(latitude, 7)
+    # The same as round(…, 7), which takes three times as long.
+    return round(longitude * 1e7) / 1e7, round(latitude * 1e7) / 1e7
 
 
 def _bd09_to_gcj02(longitude: float, latitude: float) -> Point:
@@ -34,10 +36,16 @@ def _bd09_to_gcj02(longitude: float, latitude: float) -> Point:
 
 
 def _gcj02_to_wgs84(longitude: float, latitude: float) -> Point:
-    # The shift changes by less than half a percent of the way it moves a point, so each round wins two digits.
-    east, north = _shift(longitude, latitude)
+    # On its way the shift changes by less than half a percent. So one of a point within a kilometre is right to 5 m,
+    # and what it leads to is right to 5 cm.
+    east, north = _shift_around(int(longitude * 100), int(latitude * 100))
     east, north = _shift(longitude - east, latitude - north)
     return longitude - east, latitude - north
+
+
+@lru_cache(maxsize=10_000)  # squares of a kilometre: a city and its counties
+def _shift_around(hundredths_east: int, hundredths_north: int) -> Point:
+    return _shift((hundredths_east + 0.5) / 100, (hundredths_north + 0.5) / 100)
 
 
 def _shifted(longitude: float, latitude: float) -> bool:

@@ -139,12 +139,12 @@ class Workshop:
     def _map(self, to: Target, rule: Rule) -> Step:
         if isinstance(rule.map, str):
             shared = self._noting((to.name, "map"), self._shared, to, rule.map) or {}
-            return steps.look_up(shared, self._otherwise(to, rule, f"add it under maps.{rule.map}"))
+            return steps.LookUp(shared, self._otherwise(to, rule, f"add it under maps.{rule.map}"))
         own = {
             text_of(word).strip(): self._noting((to.name, "map", word), self._constant, to, meant)
             for word, meant in (rule.map or {}).items()
         }
-        return steps.look_up(own, self._otherwise(to, rule, f"add it under {self._place(to)}.map"))
+        return steps.LookUp(own, self._otherwise(to, rule, f"add it under {self._place(to)}.map"))
 
     def _shared(self, to: Target, name: str) -> dict[str, Any]:
         if name not in self.maps:

@@ -6,6 +6,7 @@ Each raises Unreadable for a value that it cannot take.
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
 from decimal import Decimal
 from difflib import get_close_matches
 from enum import StrEnum
@@ -33,6 +34,10 @@ _WKT = re.compile(r"(?:SRID=4326;)?\s*POINT\s*\(\s*(\S+)\s+(\S+)\s*\)", re.IGNOR
 _AXES = (("longitude", "latitude"), ("lon", "lat"), ("lng", "lat"), ("long", "lat"), ("x", "y"))
 _SENTINEL_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?", re.ASCII)
 _UNKNOWN = object()
+# Written out at each use, these would be built anew for each value.
+_LISTS = (list, tuple)
+_HOLDERS = (list, tuple, dict)
+_NUMBERS = (int, float, Decimal)
 
 
 def one(nulls: frozenset[str]) -> Step:
@@ -40,16 +45,16 @@ def one(nulls: frozenset[str]) -> Step:
     numbers = frozenset(float(null) for null in nulls if _SENTINEL_NUMBER.fullmatch(null))
 
     def clean(value: Any) -> Any:
-        while isinstance(value, list | tuple) and len(value) == 1:
+        while isinstance(value, _LISTS) and len(value) == 1:
             value = value[0]
         if value.__class__ is str:
             value = value.strip()
             return None if value in nulls else value
-        if isinstance(value, list | tuple) and value:
+        if isinstance(value, _LISTS) and value:
             raise Unreadable(value, "stands where one value is expected", hint="add join, or pick one in the path")
-        if isinstance(value, list | tuple | dict):
+        if isinstance(value, _HOLDERS):
             return value or None
-        if isinstance(value, int | float | Decimal) and value.__class__ is not bool and value in numbers:
+        if numbers and isinstance(value, _NUMBERS) and value.__class__ is not bool and value in numbers:
             return None
         return value
 
@@ -61,7 +66,7 @@ def any_of(nulls: frozenset[str]) -> Step:
     single = one(nulls)
 
     def clean(value: Any) -> Any:
-        return (value or None) if isinstance(value, list | tuple | dict) else single(value)
+        return (value or None) if isinstance(value, _HOLDERS) else single(value)
 
     return clean
 
@@ -71,7 +76,7 @@ def many(nulls: frozenset[str]) -> Step:
     single = one(nulls)
 
     def clean(value: Any) -> Any:
-        values = value if isinstance(value, list | tuple) else (value,)
+        values = value if isinstance(value, _LISTS) else (value,)
         return [each for each in map(single, values) if each is not None] or None
 
     return clean
@@ -103,7 +108,7 @@ def split(separator: str, clean: Step) -> Step:
     """Cut a text, or every text of a list, into its non-empty parts."""
 
     def parts(value: Any) -> Any:
-        values = value if isinstance(value, list | tuple) else (value,)
+        values = value if isinstance(value, _LISTS) else (value,)
         return clean([part for each_value in values for part in text_of(each_value).split(separator)])
 
     return parts
@@ -111,7 +116,16 @@ def split(separator: str, clean: Step) -> Step:
 
 def join(separator: str) -> Step:
     """Put the elements of a list together as one text."""
-    return lambda value: separator.join(map(text_of, value)) if isinstance(value, list) else text_of(value)
+
+    def joined(value: Any) -> str:
+        if value.__class__ is not list:
+            return text_of(value)
+        try:
+            return separator.join(value)
+        except TypeError:  # Not all of them are text.
+            return separator.join(map(text_of, value))
+
+    return joined
 
 
 def match(pattern: Pattern) -> Step:
@@ -119,15 +133,17 @@ def match(pattern: Pattern) -> Step:
     return lambda value: (pattern.pick(text_of(value)) or "").strip() or None
 
 
-def look_up(table: Mapping[str, Any], otherwise: Step) -> Step:
-    """Replace a word by what the table says, or by what `otherwise` makes of it."""
+@dataclass(frozen=True, slots=True)
+class LookUp:
+    """Replaces a word by what the table says, or by what `otherwise` makes of it."""
 
-    def mapped(value: Any) -> Any:
+    table: Mapping[str, Any]
+    otherwise: Step
+
+    def __call__(self, value: Any) -> Any:
         word = value if value.__class__ is str else text_of(value)
-        found = table.get(word, _UNKNOWN)
-        return otherwise(word) if found is _UNKNOWN else found
-
-    return mapped
+        found = self.table.get(word, _UNKNOWN)
+        return self.otherwise(word) if found is _UNKNOWN else found
 
 
 def refuse(hint: str) -> Step:
@@ -248,7 +264,7 @@ def _pair(value: Any) -> Sequence[Any] | None:
         return found.groups()
     if isinstance(value, dict):
         value = value.get("coordinates") or _named_pair(value)
-    if isinstance(value, list | tuple) and len(value) == 2:
+    if isinstance(value, _LISTS) and len(value) == 2:
         return None if None in value or "" in value else value
     raise Unreadable(value, "is no pair of longitude and latitude", hint="give two paths, or split")
 

@@ -42,6 +42,9 @@ _CHINESE = re.compile(
     r"(?:(上午|下午|凌晨|早上|中午|晚上)?\s*(\d{1,2})[时点:](?:整|(半)|(\d{1,2})(?:[分:](?:(\d{1,2})秒?)?)?)?)?",
     re.ASCII,
 )
+_PLAIN = {"iso": " T", "%Y-%m-%d %H:%M:%S": " ", "%Y-%m-%dT%H:%M:%S": "T"}
+"""What stands between day and clock in the formats that are mostly meant: 2026-03-01 08:05:30."""
+_NOTHING = timedelta()
 _CLOCKS = {"start_of_day": time(0, 0, 0), "end_of_day": time(23, 59, 59)}
 _LONGEST = 100
 
@@ -53,8 +56,18 @@ def time_reader(formats: Sequence[str], zone: ZoneInfo, clock: Clock | None = No
     """
     known = [_format(name) for name in formats or ("iso",)]
     names = ", ".join(formats) or "iso"
+    between = "" if clock else _PLAIN.get(formats[0] if formats else "iso", "")
 
     def read(value: Any) -> datetime | None:
+        # Nearly every time is naive and written plainly: it is read here and now, as what follows would.
+        if value.__class__ is str and len(value) == 19 and value[10] in between and value[7] == "-":
+            try:
+                plain = datetime.fromisoformat(value)
+            except ValueError:
+                pass
+            else:
+                if _FIRST_YEAR <= plain.year <= _LAST_YEAR and plain.tzinfo is None:
+                    return _EPOCH + (plain - _NAIVE_EPOCH - (zone.utcoffset(plain) or _NOTHING))
         found = value if isinstance(value, date) else _read_text(value, known, names)
         return None if found is None else _in_utc(value, found, zone, clock)
 
@@ -99,7 +112,7 @@ def _in_utc(value: Any, found: date, zone: ZoneInfo, clock: Clock | None) -> dat
     if found.tzinfo:
         return found.astimezone(UTC)
     # The same as replace(tzinfo=zone).astimezone(UTC), in a third of its time.
-    return _EPOCH + (found - _NAIVE_EPOCH - (zone.utcoffset(found) or timedelta()))
+    return _EPOCH + (found - _NAIVE_EPOCH - (zone.utcoffset(found) or _NOTHING))
 
 
 def _hint(text: str) -> str:
