@@ -19,14 +19,17 @@ _log = structlog.get_logger()
 
 
 class Worker:
-    """Pulls every enabled source on its schedule until cancelled. At most `concurrency` sources at once."""
+    """Pulls every enabled source on its schedule until cancelled. At most `concurrency` sources at once.
+
+    A source that hangs holds its place until its timeouts end the run: have more places than a city has sources.
+    """
 
     def __init__(
         self,
         store: Store,
         sources: Iterable[Source],
         *,
-        concurrency: int = 8,
+        concurrency: int = 64,
         lease: timedelta = LEASE,
         idle: timedelta = timedelta(seconds=0.5),
     ) -> None:
@@ -36,6 +39,7 @@ class Worker:
         self._lease = lease
         self._idle = idle.total_seconds()
         self._holder = holder()
+        self._away = False
 
     async def run_forever(self) -> None:
         """Work until cancelled; lanes held then are given back in the middle of their run."""
@@ -57,11 +61,18 @@ class Worker:
             await asyncio.gather(*running, return_exceptions=True)
 
     async def _claim(self) -> Lane | None:
+        """The next lane that is due. While the database is away there is none, which is told once."""
         try:
-            return await self._store.lanes.claim(self._holder, self._lease, list(self._sources))
+            lane = await self._store.lanes.claim(self._holder, self._lease, list(self._sources))
         except StoreError as error:
-            _log.warning("cannot claim", reason=str(error))
+            if not self._away:
+                _log.warning("cannot claim, and tries until it can", reason=str(error))
+            self._away = True
             return None
+        if self._away:
+            _log.info("can claim again")
+            self._away = False
+        return lane
 
     async def _work(self, lane: Lane) -> None:
         """One run. A source that fails, a lane that is lost or a database that is away ends this run and no other."""

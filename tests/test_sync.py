@@ -188,3 +188,21 @@ async def test_a_worker_pulls_what_is_due_and_survives_a_source_that_fails(store
     assert await appeals(store) == {"1": "RECEIVED"}
     assert state["source:bad"].last_error == "403 forbidden"
     assert state["source:good"].due_at > datetime.now(UTC)
+
+
+async def test_sources_that_hang_do_not_keep_the_others_waiting(store):
+    stuck = asyncio.Event()
+    hanging = [scripted(name=f"hanging-{number:02}") for number in range(42)]
+    for source in hanging:
+        source.connector.pull = lambda _cursor: _never(stuck)
+    good = scripted([ticket(1)], name="good")
+    await store.lanes.declare([source.record for source in (*hanging, good)])
+    worker = asyncio.create_task(Worker(store, [*hanging, good], idle=timedelta(milliseconds=10)).run_forever())
+
+    async with asyncio.timeout(10):
+        while not await appeals(store):
+            await asyncio.sleep(0.05)
+    worker.cancel()
+    await asyncio.gather(worker, return_exceptions=True)
+
+    assert await appeals(store) == {"1": "RECEIVED"}
