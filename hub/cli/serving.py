@@ -105,6 +105,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 lifespan="on",
+                ws="websockets-sansio",  # What "auto" picks is deprecated by its own library.
                 ws_max_size=_LONGEST_MESSAGE,
                 timeout_graceful_shutdown=_PATIENCE,
             )
