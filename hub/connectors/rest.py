@@ -183,8 +183,10 @@ class Rest:
     def _opened(self, answer: Answer) -> Any:
         """Parse an answer and look into its envelope."""
         options = self._options
-        if options.format in _ROWS:
-            return _rows(answer, options)
+        if options.format == "csv":
+            return list(csv_rows(_no_markup(answer, "CSV"), options.csv))
+        if options.format == "jsonl":
+            return list(jsonl_rows(_no_markup(answer, "JSONL"), options.encoding))
         payload = parse(answer, answer_format=options.format, encoding=options.encoding)
         if options.error is not None:
             _judge(payload, options.error)
@@ -255,13 +257,11 @@ class Rest:
         return all(time is not None and time < start for time in times)
 
 
-def _rows(answer: Answer, options: RestOptions) -> list[Ticket]:
-    """Read an answer that is a table; a page of markup is an error, as everywhere."""
+def _no_markup(answer: Answer, wanted: str) -> bytes:
+    """Return the body of an answer that is a table; a page of markup is an error, as everywhere."""
     if looks_like_xml(answer.body):
-        raise NotReadable(f"answered not {options.format.upper()} but {answer.content_type}: {excerpt(answer.text)!r}")
-    if options.format == "csv":
-        return list(csv_rows(answer.body, options.csv))
-    return list(jsonl_rows(answer.body, options.encoding))
+        raise NotReadable(f"answered not {wanted} but {answer.content_type}: {excerpt(answer.text)!r}")
+    return answer.body
 
 
 def _judge(payload: Any, envelope: ErrorEnvelope) -> None:

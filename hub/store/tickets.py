@@ -3,7 +3,7 @@
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, fields
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 import sqlalchemy as sa
@@ -27,8 +27,7 @@ class Landing:
     repeated: int
 
 
-@dataclass(frozen=True, slots=True)
-class Served:
+class Served(NamedTuple):
     """A landed ticket, by the hash of its raw record, and the appeal it reads as."""
 
     hash: bytes
@@ -63,10 +62,9 @@ class Tickets:
 
     @staticmethod
     async def _hashes(connection: AsyncConnection, source: str, external_ids: list[str]) -> dict[str, bytes]:
-        rows = await connection.exec_driver_sql(
-            "select external_id, hash from ticket where source = $1 and external_id = any($2)", (source, external_ids)
-        )
-        return {row.external_id: row.hash for row in rows}
+        rows = await connection.exec_driver_sql(_HASHES, (source, orjson.dumps(external_ids)))
+        known = rows.one()
+        return dict(zip(known.ids or (), known.hashes or (), strict=True))
 
     async def pending(self, source: str, limit: int) -> list[LandedTicket]:
         """The oldest tickets of a source that are neither served nor rejected."""
@@ -108,7 +106,7 @@ class Tickets:
 
     async def _write_appeals(
         self, connection: AsyncConnection, source: str, appeals: Sequence[Appeal]
-    ) -> list["_Written"]:
+    ) -> list[dict[str, Any]]:
         """Write the appeals that are new or read otherwise than before, and say what became different."""
         before = await self._stored(connection, source, [appeal.external_id for appeal in appeals])
         written: list[Appeal] = []
@@ -121,18 +119,20 @@ class Tickets:
                 different[appeal.external_id] = fields
         if not written:
             return []
-        texts = [search.lexemes((a.title, a.content, a.appeal_no, a.location_address)) for a in written]
-        rows = await connection.exec_driver_sql(_WRITE, (source, orjson.dumps(written).decode(), texts))
-        return [_Written(row.id, row.version, different[row.external_id]) for row in rows]
+        texts = search.lexemes([(a.title, a.content, a.appeal_no, a.location_address) for a in written])
+        rows = await connection.exec_driver_sql(_WRITE, (source, orjson.dumps(written), "\n".join(texts)))
+        now = rows.one()
+        fields_of = map(different.__getitem__, now.external_ids)
+        return list(map(_change, now.ids, now.versions, fields_of))
 
     @staticmethod
     async def _stored(connection: AsyncConnection, source: str, external_ids: list[str]) -> dict[str, dict[str, Any]]:
         """The appeals as they were last written, field by field as JSON has them."""
-        rows = await connection.exec_driver_sql(_STORED, (source, external_ids))
+        rows = await connection.exec_driver_sql(_STORED, (source, orjson.dumps(external_ids)))
         return {row.external_id: orjson.loads(row.fields) for row in rows}
 
     @staticmethod
-    async def _log(connection: AsyncConnection, source: str, changes: Sequence["_Written"]) -> None:
+    async def _log(connection: AsyncConnection, source: str, changes: Sequence[Mapping[str, Any]]) -> None:
         """Append to the change log.
 
         The lock makes commit order equal number order: without it a reader's position passes a change that is not
@@ -141,16 +141,7 @@ class Tickets:
         if not changes:
             return
         await connection.exec_driver_sql("select pg_advisory_xact_lock($1)", (_CHANGE_LOG,))
-        await connection.exec_driver_sql(
-            _LOG,
-            (
-                source,
-                [change.appeal_id for change in changes],
-                [change.version for change in changes],
-                [change.type.value for change in changes],
-                [orjson.dumps(change.fields).decode() if change.fields else "{}" for change in changes],
-            ),
-        )
+        await connection.exec_driver_sql(_LOG, (source, orjson.dumps(changes)))
 
     async def replay(self, source: str | None = None) -> int:
         """Make rejected tickets pending again, of one source or of all; says how many. Their lanes become due now."""
@@ -176,17 +167,13 @@ class Tickets:
             return int(done.rowcount)
 
 
-@dataclass(frozen=True, slots=True)
-class _Written:
-    appeal_id: int
-    version: int
-    fields: Mapping[str, Any]
-
-    @property
-    def type(self) -> ChangeType:
-        if self.version == 1:
-            return ChangeType.CREATED
-        return ChangeType.STATUS_CHANGED if "status" in self.fields else ChangeType.UPDATED
+def _change(appeal_id: int, version: int, fields: Mapping[str, Any]) -> dict[str, Any]:
+    """A row of the change log to be."""
+    if version == 1:
+        change = ChangeType.CREATED
+    else:
+        change = ChangeType.STATUS_CHANGED if "status" in fields else ChangeType.UPDATED
+    return {"appeal_id": appeal_id, "version": version, "type": change, "fields": fields}
 
 
 def _difference(before: Mapping[str, Any], after: Appeal) -> dict[str, list[Any]]:
@@ -206,7 +193,8 @@ def _utc(time: str) -> str:
     return datetime.fromisoformat(time).astimezone(UTC).isoformat()
 
 
-# An appeal travels to PostgreSQL as JSON: one parameter, written in C, for any number of fields and rows.
+# What is many travels to PostgreSQL as JSON in UTF-8, and comes back in arrays: one parameter, or row, for any number
+# of fields and rows. The driver asks each element of an array that it sends what it is, and makes each row an object.
 _FIELDS = [each.name for each in fields(Appeal) if each.name not in {"source", "external_id"}]
 _TIMES = {column.name for column in tables.appeal.columns if isinstance(column.type, sa.DateTime)}
 _POINT = {"location_longitude": "(location_point->>0)::float8", "location_latitude": "(location_point->>1)::float8"}
@@ -224,6 +212,11 @@ def _listed(names: Iterable[str]) -> str:
     return ", ".join(names)
 
 
+_GIVEN = "convert_from($2, 'UTF8')::json"
+_IDS = f"any(array(select json_array_elements_text({_GIVEN})))"
+_HASHES = f"""
+select array_agg(external_id) as ids, array_agg(hash) as hashes from ticket where source = $1 and external_id = {_IDS}
+"""
 _LAND = """
 insert into ticket (source, external_id, raw, hash, state)
 select $1, * , 'pending' from unnest($2::text[], $3::bytea[], $4::bytea[])
@@ -244,24 +237,28 @@ _STORED = f"""
 select external_id, (select row_to_json(kept) from (select {_listed(name for name in _COLUMNS if name not in _POINT)},
   case when location_longitude is not null then json_build_array(location_longitude, location_latitude) end
   as location_point) kept)::text as fields
-from appeal where source = $1 and external_id = any($2) for update
+from appeal where source = $1 and external_id = {_IDS} for update
 """
 _WRITE = f"""
-insert into appeal (source, {_listed(_COLUMNS)}, search)
-select $1, {_listed(_POINT.get(name, name) for name in _COLUMNS)},
-  array_to_tsvector(array_remove(string_to_array(lexemes, ' '), ''))
-from rows from (
-  json_to_recordset($2::text::json) as ({_listed(f"{name} {_type(name)}" for name in ["external_id", *_FIELDS])}),
-  unnest($3::text[])
-) as new ({_listed(["external_id", *_FIELDS])}, lexemes)
-on conflict (source, external_id) do update set
-  {_listed(f"{name} = excluded.{name}" for name in _COLUMNS if name != "external_id")}, search = excluded.search,
-  version = appeal.version + 1, last_served_at = now()
-returning id, version, external_id
+with written as (
+  insert into appeal (source, {_listed(_COLUMNS)}, search)
+  select $1, {_listed(_POINT.get(name, name) for name in _COLUMNS)},
+    array_to_tsvector(array_remove(string_to_array(lexemes, ' '), ''))
+  from rows from (
+    json_to_recordset({_GIVEN}) as ({_listed(f"{name} {_type(name)}" for name in ["external_id", *_FIELDS])}),
+    string_to_table($3, E'\\n')
+  ) as new ({_listed(["external_id", *_FIELDS])}, lexemes)
+  on conflict (source, external_id) do update set
+    {_listed(f"{name} = excluded.{name}" for name in _COLUMNS if name != "external_id")}, search = excluded.search,
+    version = appeal.version + 1, last_served_at = now()
+  returning id, version, external_id
+)
+select array_agg(id) as ids, array_agg(version) as versions, array_agg(external_id) as external_ids from written
 """
-_LOG = """
+_LOG = f"""
 insert into change (appeal_id, version, type, origin, fields)
-select appeal_id, version, type, $1, fields::jsonb
-from unnest($2::bigint[], $3::int[], $4::text[], $5::text[]) with ordinality
-  as new (appeal_id, version, type, fields, place) order by place
+select appeal_id, version, type, $1, fields
+from rows from (json_to_recordset({_GIVEN}) as (appeal_id bigint, version int, type text, fields jsonb))
+  with ordinality as new (appeal_id, version, type, fields, place)
+order by place
 """
