@@ -9,6 +9,7 @@ import fcntl
 import hashlib
 import os
 import pwd
+import shlex
 import stat
 import subprocess
 import tempfile
@@ -19,6 +20,7 @@ from functools import cache
 from importlib.util import find_spec
 from pathlib import Path
 from typing import IO, Any
+from urllib.parse import quote
 
 import psutil
 
@@ -50,7 +52,7 @@ class EmbeddedPostgres:
     @property
     def url(self) -> str:
         """Where SQLAlchemy finds the server: a unix socket, never a port."""
-        return f"postgresql+asyncpg://postgres@/postgres?host={self._socket_folder}"
+        return f"postgresql+asyncpg://postgres@/postgres?host={quote(str(self._socket_folder))}"
 
     def open(self) -> None:
         """Count this process as a user and have the server running. Blocks: up to a second, more after a crash.
@@ -94,8 +96,9 @@ class EmbeddedPostgres:
 
     def _prepare_folder(self) -> None:
         self.folder.mkdir(parents=True, exist_ok=True)
-        for path in (self._cluster, self._socket_folder):
-            path.mkdir(mode=0o700, exist_ok=True)
+        self._cluster.mkdir(mode=0o700, exist_ok=True)
+        if self._socket_folder != self._cluster:
+            _make_private(self._socket_folder, self._account)
         if self._account is None:
             return
         # PostgreSQL refuses to run as root: an unprivileged account must reach its programs and its folder.
@@ -107,8 +110,11 @@ class EmbeddedPostgres:
 
     @property
     def _socket_folder(self) -> Path:
-        """The cluster's own folder, or a short one beside the system's temporary files: a socket's path ends at 107."""
-        if len(os.fsencode(self._cluster)) < 90:  # 107 less the socket's own name
+        """The cluster's own folder, or a plain one beside the system's temporary files.
+
+        A socket's path ends at 107, and a comma in it reads as the end of one of several hosts.
+        """
+        if len(os.fsencode(self._cluster)) < 90 and "," not in str(self._cluster):  # 107 less the socket's own name
             return self._cluster
         digest = hashlib.sha256(os.fsencode(self._cluster)).hexdigest()[:12]
         return Path(tempfile.gettempdir()) / f"hub-{digest}"
@@ -119,10 +125,12 @@ class EmbeddedPostgres:
         if not (self._cluster / "PG_VERSION").exists():
             self._run("initdb", "--auth=trust", "--encoding=UTF8", "--locale=C.UTF-8", "-U", "postgres", "-D", ".")
         self._forget_reused_pid()
+        # pg_ctl gives a shell what follows, so no path of the user's is in it: all work in the cluster's folder.
+        socket_folder = "." if self._socket_folder == self._cluster else shlex.quote(str(self._socket_folder))
         settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
-        options = f"{settings} -c unix_socket_directories='{self._socket_folder}'"
+        options = f"{settings} -c unix_socket_directories={socket_folder}"
         deadline = time.monotonic() + _START_WITHIN
-        while not self._pg_ctl("start", "--wait", "--log", str(self._log), "-o", options):
+        while not self._pg_ctl("start", "--wait", "--log", "../postgres.log", "-o", options):
             # After kill -9 of the server its children hold the shared memory for another moment.
             if time.monotonic() > deadline:
                 raise StoreUnavailable(f"the embedded PostgreSQL does not start: {self._last_words()}")
@@ -193,6 +201,19 @@ def _account() -> pwd.struct_passwd:
         except KeyError:
             continue
     raise StoreUnavailable("PostgreSQL does not run as root and there is no account 'nobody'; use DATABASE_URL")
+
+
+def _make_private(path: Path, account: pwd.struct_passwd | None) -> None:
+    """Make a folder that is ours alone. Raises StoreUnavailable when somebody else put something in its place."""
+    try:
+        path.mkdir(mode=0o700)
+    except FileExistsError:
+        found = path.lstat()
+        ours = {os.geteuid(), *([account.pw_uid] if account else [])}
+        if not stat.S_ISDIR(found.st_mode) or found.st_uid not in ours or found.st_mode & 0o077:
+            raise StoreUnavailable(
+                f"{path} is not a folder of the hub's alone", hint="remove it, or set HUB_DATA to a shorter path"
+            ) from None
 
 
 @cache

@@ -13,6 +13,7 @@ from pathlib import Path
 import asyncpg
 import pytest
 
+from hub.errors import StoreUnavailable
 from hub.store.embedded import EmbeddedPostgres
 from hub.store.opening import opened
 
@@ -107,6 +108,31 @@ async def test_a_path_too_long_for_a_socket_still_works(tmp_path):
 
     assert await answer(server) == 42
     server.close()
+
+
+async def test_a_folder_may_have_any_name(tmp_path):
+    folder = tmp_path / """我的 数据 (1), a&b=c%20+'"$HOME`id`"""
+    server = EmbeddedPostgres(folder)
+
+    server.open()
+
+    assert await answer(server) == 42
+    server.close()
+    assert (folder / "postgres.log").stat().st_size
+
+
+@pytest.mark.parametrize("trap", [lambda path: path.symlink_to("/etc"), lambda path: path.mkdir(mode=0o777)])
+def test_a_folder_for_the_socket_that_somebody_else_laid_out_is_refused(tmp_path, trap):
+    """Whoever else may write there could answer in the server's place; and /etc must never change its owner."""
+    server = EmbeddedPostgres(tmp_path / ("deep" * 30))
+    sockets = Path(server.url.partition("host=")[2])
+    trap(sockets)
+    sockets.is_symlink() or sockets.chmod(0o777)
+
+    with pytest.raises(StoreUnavailable, match="is not a folder of the hub's alone"):
+        server.open()
+
+    sockets.unlink() if sockets.is_symlink() else sockets.rmdir()
 
 
 async def test_an_open_store_survives_kill_9_of_its_server(tmp_path):
