@@ -637,7 +637,7 @@ def test_a_database_that_is_away_is_one_line(offline: City) -> None:
     done = offline.hub("sources", DATABASE_URL="postgresql://hub:canary-7f3a@127.0.0.1:9/hub")
 
     assert (done.returncode, done.stdout) == (1, "")
-    assert re.fullmatch(r"Error: the database does not answer: .*\n", done.stderr)
+    assert re.fullmatch(r"Error: the database does not answer: .*\n  look at DATABASE_URL\n", done.stderr)
     assert "canary" not in done.stderr
 
 

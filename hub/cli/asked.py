@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from hub.errors import HubError
+from hub.errors import HubError, StoreUnavailable
 
 if TYPE_CHECKING:  # Loading these takes longer than `hub --help` may.
     from hub.config import Config, Source
@@ -66,6 +66,9 @@ async def opened(config: "Config", environ: Mapping[str, str] = os.environ) -> A
         except DBAPIError as error:
             reason = str(error.orig).rpartition(">: ")[2].splitlines()[0]
             raise Misused(f"the database refuses: {reason}", hint="look at DATABASE_URL") from error
+        except StoreUnavailable as error:
+            error.hint = error.hint or ("look at DATABASE_URL" if environ.get("DATABASE_URL") else "")
+            raise
         except OSError as error:
             raise Misused(
                 f"cannot keep data in {error.filename}: {error.strerror}", hint="set HUB_DATA to a folder"

@@ -3,6 +3,7 @@
 import asyncio
 from pathlib import Path
 
+import asyncpg
 import pytest
 import sqlalchemy as sa
 from alembic.autogenerate import compare_metadata
@@ -10,7 +11,7 @@ from alembic.config import Config
 from alembic.runtime.migration import MigrationContext
 from alembic.script import ScriptDirectory
 
-from hub.errors import SchemaTooNew
+from hub.errors import SchemaTooNew, StoreError
 from hub.store import migrations
 from hub.store.database import Database
 from hub.store.migrations import HEAD, migrate
@@ -47,6 +48,22 @@ async def test_processes_that_start_together_migrate_once(database):
 
     async with database.begin() as connection:
         assert (await connection.execute(sa.text("select count(*) from alembic_version"))).scalar_one() == 1
+
+
+@pytest.mark.parametrize("encoding", ["SQL_ASCII", "LATIN1"])
+async def test_a_database_that_cannot_hold_chinese_is_refused(empty_database_url, encoding):
+    url = sa.make_url(empty_database_url)
+    admin = await asyncpg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
+    name = f"{url.database}_old"
+    await admin.execute(f"create database \"{name}\" encoding '{encoding}' locale 'C' template template0")
+    old = Database(url.set(database=name).render_as_string(hide_password=False))
+
+    with pytest.raises(StoreError, match=f"the database is encoded in {encoding}; create one with"):
+        await migrate(old)
+
+    await old.close()
+    await admin.execute(f'drop database "{name}"')
+    await admin.close()
 
 
 async def test_a_newer_schema_is_refused_with_one_clear_line(database):

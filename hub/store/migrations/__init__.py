@@ -12,10 +12,11 @@ HEAD = "0001"
 
 _LOCK = 0x6875_6201  # "hub", 1: nobody else's advisory lock
 _OLDEST = 140_000  # PostgreSQL 14
+_SERVER = sa.text("select current_setting('server_version_num')::int, current_setting('server_encoding')")
 
 
 async def migrate(database: Database) -> None:
-    """Apply what is missing. Processes that start together wait for the first. Raises SchemaTooNew."""
+    """Apply what is missing. Processes that start together wait for the first. Raises SchemaTooNew, or StoreError."""
     async with database.begin() as connection:
         await unhurried(connection)
         await connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
@@ -24,9 +25,14 @@ async def migrate(database: Database) -> None:
 
 
 def _revision(connection: sa.Connection) -> str | None:
-    version = connection.execute(sa.text("select current_setting('server_version_num')::int")).scalar_one()
+    version, encoding = connection.execute(_SERVER).one()
     if version < _OLDEST:
         raise StoreError(f"PostgreSQL {version // 10_000} is too old", hint="use PostgreSQL 14 or newer")
+    if encoding != "UTF8":
+        # It could not hold Chinese, or not search it.
+        raise StoreError(
+            f"the database is encoded in {encoding}", hint="create one with: encoding 'UTF8' template template0"
+        )
     if not connection.execute(sa.text("select to_regclass('alembic_version') is not null")).scalar_one():
         return None
     return connection.execute(sa.text("select version_num from alembic_version")).scalar()
