@@ -3,7 +3,7 @@
 import asyncio
 import re
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, TypeAlias
 from urllib.parse import quote, urljoin
 
 from hub.connectors.auth import Request
@@ -32,19 +32,31 @@ class Detail(Options):
     """Where the answer holds the detail; left out, all of it is joined."""
 
 
-class DetailCalls:
-    """The detail calls of one source; `parsed` makes sense of an answer as the list's answers are."""
+Question: TypeAlias = Callable[[Ticket], Request | None]
+"""What to ask about one ticket; None where there is nothing to ask."""
 
-    def __init__(
-        self, options: Detail, list_url: str, headers: Mapping[str, str], parsed: Callable[[Answer], Any]
-    ) -> None:
-        self._into = options.into
-        self._template = urljoin(list_url, options.url)
-        self._only_if = reader(options.only_if) if options.only_if else None
-        self._query = parameters_of(options.query)
-        self._headers = headers
-        self._records = reader(options.records)
-        self._parsed = parsed
+
+def url_details(
+    options: Detail, list_url: str, headers: Mapping[str, str], parsed: Callable[[Answer], Any]
+) -> "DetailCalls":
+    """Ask for each ticket's URL; `parsed` makes sense of an answer as the list's answers are."""
+    template, query, records = urljoin(list_url, options.url), parameters_of(options.query), reader(options.records)
+
+    def question(ticket: Ticket) -> Request | None:
+        url = filled(template, ticket)
+        return None if url is None else Request("GET", url, query, headers)
+
+    return DetailCalls(options.into, options.only_if, question, lambda answer: records(parsed(answer)))
+
+
+class DetailCalls:
+    """The detail calls of one source, joined under the name `into`; `read` makes sense of an answer."""
+
+    def __init__(self, into: str, only_if: Path | None, question: Question, read: Callable[[Answer], Any]) -> None:
+        self._into = into
+        self._only_if = reader(only_if) if only_if else None
+        self._question = question
+        self._read = read
 
     async def join(self, session: Session, tickets: list[Ticket]) -> list[Ticket]:
         """Give the tickets with their details, in the same order; limits.concurrency bounds the calls at once."""
@@ -56,17 +68,14 @@ class DetailCalls:
         return [task.result() for task in tasks]
 
     async def _joined(self, session: Session, ticket: Ticket) -> Ticket:
-        url = filled(self._template, ticket)
-        if url is None or (self._only_if is not None and self._only_if(ticket) in _NOTHING):
+        question = self._question(ticket)
+        if question is None or (self._only_if is not None and self._only_if(ticket) in _NOTHING):
             return ticket
         try:
-            detail = await session.fetch(Request("GET", url, self._query, self._headers), self._read)
+            detail = await session.fetch(question, self._read)
         except NotThere:
             detail = None
         return {**ticket, self._into: detail}
-
-    def _read(self, answer: Answer) -> Any:
-        return self._records(self._parsed(answer))
 
 
 def filled(template: str, ticket: Ticket) -> str | None:

@@ -190,17 +190,22 @@ def parse_xml(data: bytes, *, charset: str | None = None, encoding: str | None =
     declaration is refused outright, so no entity is ever defined, nor fetched. Raises SourceUnavailable for a document
     cut short, SourceRefused for anything else that is not XML.
     """
+    root = xml_tree(data, charset=charset, encoding=encoding)
+    return {_name(root): content_of(root)}
+
+
+def xml_tree(data: bytes, *, charset: str | None = None, encoding: str | None = None) -> etree._Element:
+    """Parse XML into its tree, as strictly as `parse_xml`."""
     text = decode(data, [encoding] if encoding else _xml_encodings(data, charset))
     text = _XML_DECLARATION.sub("", text.removeprefix("\ufeff"), count=1)
     if _DOCTYPE.match(text):
         raise NotReadable("the XML has a document type declaration, which could define entities; it was not read")
     try:
-        root = etree.fromstring(text.encode(), _parser())
+        return etree.fromstring(text.encode(), _parser())
     except etree.XMLSyntaxError as error:
         raise _not_xml(text, error) from None
     except UnicodeError:
         raise NotReadable("the XML holds characters that XML does not allow") from None
-    return {_name(root): _content(root)}
 
 
 def _xml_encodings(data: bytes, charset: str | None) -> list[str]:
@@ -231,8 +236,8 @@ def _name(element: etree._Element) -> str:
     return etree.QName(element).localname
 
 
-def _content(element: etree._Element) -> Any:
-    """Read one element; libxml2 refuses more than 256 levels, so this cannot recurse too deep."""
+def content_of(element: etree._Element) -> Any:
+    """Read one element as `parse_xml` does; libxml2 refuses more than 256 levels, so this cannot recurse too deep."""
     content: dict[str, Any] = {}
     for key, value in element.attrib.items():
         name = etree.QName(key).localname
@@ -241,7 +246,7 @@ def _content(element: etree._Element) -> Any:
         ):
             content[f"@{name}"] = value
     for child in element:
-        _add(content, _name(child), _content(child))
+        _add(content, _name(child), content_of(child))
     text = element.text if element.text and element.text.strip() else None
     if not content:
         return text

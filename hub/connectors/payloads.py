@@ -1,0 +1,82 @@
+"""Make sense of what an answer holds: its tickets, or the error that stands in their place."""
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from pydantic import Field
+
+from hub.connectors.base import Options
+from hub.connectors.http import LoginExpired
+from hub.connectors.masking import excerpt
+from hub.connectors.paths import Path, is_plain, missing, reader
+from hub.errors import SourceRefused, SourceUnavailable
+from hub.model import Ticket
+
+
+class ErrorEnvelope(Options):
+    """How a source that always answers 200 says that something went wrong."""
+
+    path: Path
+    """Where the answer holds its code, such as `code`."""
+    ok: Sequence[int | str | bool | None] = Field(min_length=1)
+    """The codes that mean success; `null` where the field is missing then."""
+    message: Path | None = None
+    """Where the answer says what went wrong."""
+    retry: Sequence[int | str] = ()
+    """Codes worth asking again for, such as "busy"."""
+    expired: Sequence[int | str] = ()
+    """Codes that say the token is no longer good: logs in again, once a run."""
+
+
+class Records:
+    """Finds the tickets at a path: one alone is a list of one."""
+
+    def __init__(self, path: Path) -> None:
+        self._path = path
+        self._found = reader(path)
+
+    def of(self, payload: Any, *, markup: bool) -> list[Ticket]:
+        """List the tickets of an answer; a path that leads nowhere is an error, not an empty list."""
+        found = self._found(payload)
+        if found is None:
+            self._must_be_there(payload, markup)
+            return []
+        rows = found if isinstance(found, list) else [found]
+        return [row if isinstance(row, dict) else {"value": row} for row in rows]
+
+    def _must_be_there(self, payload: Any, markup: bool) -> None:
+        path = self._path
+        if payload is None or path == "":
+            return
+        if not is_plain(path):
+            raise SourceRefused(
+                f"holds nothing at `records: {path}`", hint="end the path with || `[]` if that is usual"
+            )
+        # XML leaves out an element that would be empty, so only its root must be there.
+        absent = missing(path.split(".")[0] if markup else path, payload)
+        if absent is not None:
+            raise SourceRefused(f"holds no `{absent}` of `records: {path}`; it holds {keys_of(payload)}")
+
+
+def keys_of(payload: Any) -> str:
+    """Name what stands at the top of an answer, for messages."""
+    return ", ".join(list(payload)[:12]) if isinstance(payload, dict) else f"a {type(payload).__name__}"
+
+
+def judge(payload: Any, envelope: ErrorEnvelope) -> None:
+    """Raise what the envelope of an answer says: nothing, ask again, log in again, or an error."""
+    code = reader(envelope.path)(payload)
+    if _among(code, envelope.ok):
+        return
+    message = reader(envelope.message)(payload) if envelope.message else None
+    said = f"answered {envelope.path}={excerpt(str(code))}: {excerpt(str(message or ''))!r}"
+    if _among(code, envelope.retry):
+        raise SourceUnavailable(said)
+    if _among(code, envelope.expired):
+        raise LoginExpired(said, hint="check `auth`")
+    raise SourceRefused(said)
+
+
+def _among(code: Any, codes: Iterable[Any]) -> bool:
+    """Compare codes as text as well: sources say 0 one day and "0" the next."""
+    return any((type(code) is type(known) and code == known) or str(code) == str(known) for known in codes)
