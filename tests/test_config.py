@@ -57,8 +57,10 @@ SCHEMA_CANNOT_SEE = {
     *("unknown-timezone", "misspelt-timezone", "default-timezone-wrong"),
     *("duplicate-key", "duplicate-map-name", "duplicate-source", "duplicate-word-in-a-map", "list-as-key", "merge-key"),
     *("no-such-shared-map", "shared-map-to-no-status", "path-broken", "pattern-broken", "pattern-runs-for-ever"),
+    *("chinese-quotes", "full-width-colon-in-braces", "url-with-a-blank"),
     *("placeholder-malformed", "placeholder-not-closed", "variable-empty", "variable-not-set", "secret-file-missing"),
     *(
+        "secret-as-a-shell-writes-it",
         "secret-does-not-fit",
         "secret-header-in-clear",
         "secret-in-clear",

@@ -19,6 +19,7 @@ KeyPath: TypeAlias = tuple[str | int, ...]
 
 _WHOLE = re.compile(r"-?(0|[1-9][0-9]{0,17})")
 _DECIMAL = re.compile(r"-?(0|[1-9][0-9]*)(\.[0-9]+)?([eE][-+]?[0-9]+)?")
+_CHINESE_QUOTES = re.compile("“.*”|‘.*’|「.*」", re.DOTALL)
 _WORDS: Mapping[str, Any] = {"true": True, "false": False, "null": None, "~": None, "": None}
 
 
@@ -78,6 +79,8 @@ class _Builder:
 
     def _scalar(self, text: str, kind: str, path: KeyPath) -> Any:
         if kind == "plain":
+            if _CHINESE_QUOTES.fullmatch(text):
+                return self._spoil(path, f"{_short(text)} would keep its quotes; write \"…\", or '“…”' to keep them")
             return _resolved(text)
         if UNPRINTABLE.search(text) or any("\ud800" <= char <= "\udfff" for char in text):
             return self._spoil(path, "there is an escaped control character; use single quotes to keep a backslash")
@@ -87,6 +90,11 @@ class _Builder:
         found: dict[str, Any] = {}
         for key, value in pairs:
             if (name := self._key(key, path)) is None:
+                continue
+            if "：" in name and key.kind == "plain" and value.content == "" and value.kind == "plain":
+                self._complain(
+                    path, key.line, f"'{_short(name)}' has a full-width '：'; write ': ' with a blank after it"
+                )
                 continue
             here = (*path, name)
             if name in found:

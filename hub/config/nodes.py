@@ -152,6 +152,7 @@ _SENTENCES = (
     ("indentation indicators", "the text after '|' or '>' begins on the next line"),
     ("node content", "a ']', '}}' or ',' stands here where a value should"),
     ("'-' indicator", "the line does not fit the list above it; align it with the '- '"),
+    ("alphabetic or numeric character", "a value cannot begin with '*' or '&'; put it in quotes"),
     ("expected key", "the line does not fit the indentation above it"),
     ("<block end>", "the line does not fit the indentation above it"),
     ("<document start>", "the line does not fit what stands above it"),
@@ -167,12 +168,49 @@ def _plain_words(error: yaml.MarkedYAMLError, text: str) -> BrokenFile:
     problem = str(error.problem)
     if "cannot start any token" in problem and char == "\t":
         return BrokenFile(line, "a tab cannot indent YAML; use spaces")
+    if cause := _typed_in_chinese(text, min(opened, line), line) or _unclosed(text, line):
+        return cause
     if "could not find expected ':'" in problem:
         return BrokenFile(opened, "this line is not 'key: value'; is a ':' missing?")
     for fragment, sentence in _SENTENCES:
         if fragment in problem:
             return BrokenFile(line, sentence.format(char=repr(char), opened=opened))
     return BrokenFile(line, f"this is not YAML: {problem}")
+
+
+_IN_CHINESE = (
+    ("：", re.compile(r"(^|[{,，])\s*(- )?[^\s{},，：]+："), "write ': ' with a blank after it"),
+    ("，", re.compile(r"[{\[].*，"), "write ','"),
+    ("｛", re.compile("｛"), "write '{'"),
+    ("\u3000", re.compile("\u3000"), "use ordinary blanks"),
+    ("\u00a0", re.compile("\u00a0"), "use ordinary blanks"),
+)
+"""What a Chinese keyboard, or a word processor, puts where YAML has a sign of its own."""
+
+_QUOTED_OR_COMMENT = re.compile(r"""'(?:[^']|'')*'|"(?:[^"\\]|\\.)*"|(?:^|\s)#.*""")
+
+
+def _typed_in_chinese(text: str, first: int, last: int) -> BrokenFile | None:
+    """The likely cause of a YAML error, on its lines or on the one above, which YAML only finds wrong a line later."""
+    rows = text.split("\n")
+    for number in range(min(last, len(rows)), max(first - 2, 0), -1):
+        row = _QUOTED_OR_COMMENT.sub("", rows[number - 1])
+        for char, pattern, cure in _IN_CHINESE:
+            if pattern.search(row):
+                return BrokenFile(number, f"there is a {_named(char)} here, which means nothing to YAML; {cure}")
+    return None
+
+
+def _unclosed(text: str, last: int) -> BrokenFile | None:
+    """A quote that is not closed swallows the lines up to the next one, and YAML complains only there."""
+    rows = text.split("\n")[: last - 1]
+    open_in = [number for number, row in enumerate(rows, 1) if '"' in _QUOTED_OR_COMMENT.sub("", row)]
+    # Text over several lines opens in one and closes in another.
+    return BrokenFile(open_in[0], "the quote opened here is not closed") if len(open_in) == 1 else None
+
+
+def _named(char: str) -> str:
+    return f"wide blank (U+{ord(char):04X})" if char.isspace() else f"full-width '{char}'"
 
 
 def _char_at(text: str, mark: Any) -> str:

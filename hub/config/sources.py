@@ -1,5 +1,6 @@
 """Build one source of a file: keys checked, connector made, mapping compiled, and every problem gathered."""
 
+import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
 from functools import cached_property
@@ -88,6 +89,7 @@ class Entry:
         connector, wrong = self._connector(keys)
         problems += wrong
         held = list(held_secrets(keys))
+        problems += self._unfilled(held)
         if self.file.production:
             problems += self._in_clear(held)
         if mapping is None or connector is None:
@@ -174,6 +176,12 @@ class Entry:
     def _masked(self, message: str, path: KeyPath) -> str:
         return masked(masked(message, path, self._borrowed), (), self.file.borrowed_by_maps)
 
+    def _unfilled(self, held: Iterable[tuple[KeyPath, str]]) -> Iterator[Problem]:
+        """Name the secrets that a shell would fill in, and the hub would send as they stand."""
+        for path, secret in held:
+            if path not in self._borrowed and _SHELL_NAME.fullmatch(secret):
+                yield Problem(path, f"'{secret}' would be sent as it stands; write \"${{{secret[1:]}}}\"")
+
     def _in_clear(self, held: Iterable[tuple[KeyPath, str]]) -> Iterator[Problem]:
         """Name the secrets that stand in the file itself."""
         for path, _ in held:
@@ -183,6 +191,7 @@ class Entry:
                 yield Problem(path, _borrow_instead(owner, path))
 
 
+_SHELL_NAME = re.compile(r"\$[A-Z_][A-Z0-9_]*")
 _NO_MAP = "is missing; it says how a ticket reads as an appeal: external_id, title, status, created_at …"
 
 

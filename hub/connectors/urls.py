@@ -16,6 +16,8 @@ def _http_url(text: str) -> str:
         usable = parts.scheme in _USUAL_PORTS and bool(parts.hostname) and (parts.port or 1) > 0
     except ValueError:
         usable = False
+    if any(char.isspace() for char in text):
+        raise ValueError("the URL holds a blank; write %20 if it belongs there")
     if not usable:
         raise ValueError("not a URL such as https://host/path")
     if parts.username is not None:
