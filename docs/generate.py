@@ -26,7 +26,7 @@ from hub import errors
 from hub.cli import app
 from hub.config.models import FileKeys, SourceKeys
 from hub.connectors import REGISTRY
-from hub.connectors.base import Options
+from hub.connectors.base import Options, texts_below
 from hub.normalize import Rule
 from hub.schema.limits import Limits
 from hub.schema.problems import CODES
@@ -113,7 +113,8 @@ class _Shelf:
 
     def table(self, model: type[BaseModel], path: str = "") -> str:
         ordered = sorted(model.model_fields.items(), key=lambda named: named[0] != "by")
-        rows = [self._row(name, field, path) for name, field in ordered]
+        texts = texts_below(model) if issubclass(model, Options) else {}
+        rows = [self._row(name, field, texts.get(name, ""), path) for name, field in ordered]
         return _table(("key", "type", "default", "what it says"), rows)
 
     def nested(self, level: str, of: str = "") -> Iterator[str]:
@@ -126,11 +127,11 @@ class _Shelf:
                 yield "The same for every connector that has it."
             yield self.table(model, path)
 
-    def _row(self, name: str, field: FieldInfo, path: str) -> tuple[str, ...]:
+    def _row(self, name: str, field: FieldInfo, text: str, path: str) -> tuple[str, ...]:
         key = field.alias or name
         models = list(_models(field.annotation))
         kind = self._links(models, path, key) if models else _in_words(field)
-        return (f"`{key}`", kind, _default(field), field.description or ("This way." if key == "by" else ""))
+        return (f"`{key}`", kind, _default(field), text or field.description or ("This way." if key == "by" else ""))
 
     def _links(self, models: Sequence[type[BaseModel]], path: str, key: str) -> str:
         here = f"{path}.{key}" if path else key

@@ -9,6 +9,7 @@ from pydantic_core import core_schema
 
 from hub.config.models import MAX_SOURCES, SOURCE_NAME, FileKeys, shared_keys, source_model
 from hub.connectors import REGISTRY
+from hub.connectors.base import texts_below
 from hub.mapping.rules import ATTRIBUTE, REQUIRED, TARGETS, Rule, Target
 
 Schema: TypeAlias = dict[str, Any]
@@ -29,7 +30,7 @@ def json_schema() -> Schema:
     defs["map"] = _map_schema()
     defs["source"] = _source_schema()
     defs["defaults"] = _defaults_schema(defs)
-    described = {key: field.description for key, field in FileKeys.model_fields.items()}
+    texts = texts_below(FileKeys)
     return {
         "$schema": _DIALECT,
         "title": "connectors.yaml",
@@ -38,12 +39,12 @@ def json_schema() -> Schema:
         "required": ["version", "sources"],
         "additionalProperties": False,
         "properties": {
-            "version": {"const": 1, "description": described["version"]},
-            "defaults": {"$ref": "#/$defs/defaults", "description": described["defaults"]},
-            "maps": _maps_schema(described["maps"]),
+            "version": {"const": 1, "description": texts["version"]},
+            "defaults": {"$ref": "#/$defs/defaults", "description": texts["defaults"]},
+            "maps": _maps_schema(texts["maps"]),
             "sources": {
                 "type": "object",
-                "description": described["sources"],
+                "description": texts["sources"],
                 "minProperties": 1,
                 "maxProperties": MAX_SOURCES,
                 "propertyNames": {"pattern": f"^{SOURCE_NAME.pattern}$"},

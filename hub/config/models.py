@@ -47,7 +47,7 @@ Scalar: TypeAlias = bool | int | float | str | None
 
 
 class _Keys(Options):
-    model_config = ConfigDict(use_attribute_docstrings=True, populate_by_name=False)
+    model_config = ConfigDict(populate_by_name=False)
 
 
 class FileKeys(_Keys):

@@ -1,22 +1,60 @@
 """The face of a connector: one verb, `pull`, and the options that every connector shares."""
 
-from collections.abc import AsyncGenerator
+import ast
+import inspect
+from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from datetime import timedelta
+from functools import cache
+from itertools import pairwise
 from pathlib import Path
+from textwrap import dedent
 from typing import Any, ClassVar, Protocol
 from zoneinfo import ZoneInfo
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
+from pydantic.json_schema import JsonSchemaValue
+from pydantic_core import CoreSchema
 
 from hub.model import Cursor, Page
 from hub.units import Between, Duration, PerTime, Rate, Size, Waits
 
 
 class Options(BaseModel):
-    """A connector owns the shape, the defaults and the documentation of its own keys in connectors.yaml."""
+    """A connector owns the shape, the defaults and the documentation of its own keys in connectors.yaml.
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, use_attribute_docstrings=True)
+    The text below a field describes it. Unlike with pydantic's own `use_attribute_docstrings`, and like the validators,
+    it is read when it is first needed: doing both at import took a tenth of the start of every command.
+    """
+
+    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, defer_build=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> JsonSchemaValue:
+        schema = handler(core)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, text in texts_below(cls).items():
+            properties[cls.model_fields[name].alias or name].setdefault("description", text)
+        return schema
+
+
+@cache
+def texts_below(model: type[BaseModel]) -> Mapping[str, str]:
+    """The texts below the fields of a model and its bases, by the fields' names in Python."""
+    texts: dict[str, str] = {}
+    for written in (each for each in reversed(model.__mro__) if issubclass(each, Options)):
+        with suppress(OSError):  # One that was put together at run time has no source.
+            tree = ast.parse(dedent(inspect.getsource(written))).body[0]
+            texts |= _below_fields(tree.body if isinstance(tree, ast.ClassDef) else [])
+    return texts
+
+
+def _below_fields(statements: Sequence[ast.stmt]) -> Iterator[tuple[str, str]]:
+    for field, text in pairwise(statements):
+        match field, text:
+            case ast.AnnAssign(target=ast.Name(name)), ast.Expr(ast.Constant(str(written))):
+                yield name, inspect.cleandoc(written)
 
 
 class Limits(Options):

@@ -32,7 +32,9 @@ class Rule(BaseModel):
     an empty text, list or object is nothing at all.
     """
 
-    model_config = ConfigDict(extra="forbid", frozen=True, populate_by_name=True, coerce_numbers_to_str=True)
+    model_config = ConfigDict(
+        extra="forbid", frozen=True, populate_by_name=True, coerce_numbers_to_str=True, defer_build=True
+    )
 
     from_: str | list[str] | None = Field(
         None,
