@@ -121,13 +121,13 @@ class Page:
     total: int | None = None
 
 
-@dataclass(slots=True)
+@dataclass
 class Appeal:
     """The one record served, keyed by (source, external_id).
 
     Times are aware UTC. `location_point` is (longitude, latitude) in WGS-84 degrees. `status_text` and its like hold
-    the source's own word wherever a code table stood between. Not frozen: one is made for every ticket, and a frozen
-    dataclass costs three times as much to build.
+    the source's own word wherever a code table stood between. Not frozen and without slots: one is made and written as
+    JSON for every ticket; a frozen dataclass costs three times as much to make, one with slots twice as much to write.
     """
 
     source: str
