@@ -45,6 +45,8 @@ def one(nulls: frozenset[str]) -> Step:
     numbers = frozenset(float(null) for null in nulls if _SENTINEL_NUMBER.fullmatch(null))
 
     def clean(value: Any) -> Any:
+        if value.__class__ is float and not numbers:
+            return value
         while isinstance(value, _LISTS) and len(value) == 1:
             value = value[0]
         if value.__class__ is str:
@@ -260,6 +262,8 @@ def point(crs: Crs) -> Step:
 
 
 def _pair(value: Any) -> Sequence[Any] | None:
+    if value.__class__ is list and len(value) == 2 and value[0].__class__ is float is value[1].__class__:
+        return value  # Nearly always so; what follows would come to the same.
     if isinstance(value, str) and (found := _WKT.fullmatch(value)):
         return found.groups()
     if isinstance(value, dict):
