@@ -26,7 +26,7 @@ import psutil
 
 from hub.errors import StoreUnavailable
 
-_START_WITHIN = 60  # seconds: recovery after a crash replays the log first
+_PATIENCE = 60.0  # seconds to start: recovery after a crash replays the log first
 _SETTINGS = {
     "listen_addresses": "''",
     "max_connections": "100",
@@ -42,7 +42,8 @@ _SETTINGS = {
 class EmbeddedPostgres:
     """One PostgreSQL in one folder. `open` and `close` count users over all processes; both are safe to repeat."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, start_within: float = _PATIENCE) -> None:
+        self._start_within = start_within
         self.folder = folder.expanduser().resolve()
         self._cluster = self.folder / "postgres"
         self._log = self.folder / "postgres.log"
@@ -129,7 +130,7 @@ class EmbeddedPostgres:
         socket_folder = "." if self._socket_folder == self._cluster else shlex.quote(str(self._socket_folder))
         settings = " ".join(f"-c {name}={value}" for name, value in _SETTINGS.items())
         options = f"{settings} -c unix_socket_directories={socket_folder}"
-        deadline = time.monotonic() + _START_WITHIN
+        deadline = time.monotonic() + self._start_within
         while not self._pg_ctl("start", "--wait", "--log", "../postgres.log", "-o", options):
             # After kill -9 of the server its children hold the shared memory for another moment.
             if time.monotonic() > deadline:
@@ -164,7 +165,7 @@ class EmbeddedPostgres:
     def _run(self, program: str, *arguments: str) -> None:
         done = self._execute(program, *arguments)
         if done.returncode:
-            raise StoreUnavailable(f"{program} failed: {done.stderr.decode(errors='replace').strip()}")
+            raise StoreUnavailable(f"{program} failed: {_reason(done.stderr.decode(errors='replace'))}")
 
     def _execute(self, program: str, *arguments: str) -> subprocess.CompletedProcess[bytes]:
         identity: dict[str, Any] = {}
@@ -189,8 +190,15 @@ class EmbeddedPostgres:
         return done
 
     def _last_words(self) -> str:
-        lines = self._log.read_text(errors="replace").splitlines() if self._log.exists() else []
-        return " / ".join(lines[-3:]) or f"see {self._log}"
+        written = self._log.read_text(errors="replace") if self._log.exists() else ""
+        return _reason(written) or f"see {self._log}"
+
+
+def _reason(output: str) -> str:
+    """Find why PostgreSQL gave up: its last words are about how, the reason stands before them."""
+    lines = output.splitlines()[-50:]
+    telling = [line for line in lines if any(word in line for word in ("FATAL", "PANIC", "error:", "could not"))]
+    return " / ".join((telling or lines)[-2:])
 
 
 def _account() -> pwd.struct_passwd:

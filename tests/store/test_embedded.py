@@ -110,6 +110,18 @@ async def test_a_path_too_long_for_a_socket_still_works(tmp_path):
     server.close()
 
 
+def test_a_server_that_does_not_start_says_why(tmp_path):
+    server = EmbeddedPostgres(tmp_path, start_within=0)
+    server.open()
+    server.close()
+    (tmp_path / "postgres" / "global" / "pg_control").unlink()
+
+    with pytest.raises(StoreUnavailable, match=r"could not open file.*pg_control.*No such file"):
+        server.open()
+
+    server.close()
+
+
 async def test_a_folder_may_have_any_name(tmp_path):
     folder = tmp_path / """我的 数据 (1), a&b=c%20+'"$HOME`id`"""
     server = EmbeddedPostgres(folder)
