@@ -19,6 +19,7 @@ import time
 import urllib.request
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -241,14 +242,8 @@ def r4(scene: Scene, lease: float) -> bool:
         scene.set()
         time.sleep(0.1)  # What the dead worker had asked is not a new run.
         scene.set()
-        until(
-            "take-over",
-            lambda: (
-                scene.query("select count(*) from lane where holder is not null") > 0
-                and not scene.query(f"select holder like '%:{holder}' from lane")
-            ),
-            30,
-        )
+        heir = f"select count(*) from lane where holder is not null and holder not like '%:{holder}'"
+        until("take-over", partial(_positive, scene, heir), 30)
         longest = max(longest, time.time() - began)
         workers.add(scene.worker())
     overlaps = max(0, scene.set()["most_under_way"] - 1)
@@ -261,6 +256,10 @@ def r4(scene: Scene, lease: float) -> bool:
         overlapping_requests=overlaps,
         seconds_too_late=late,
     )
+
+
+def _positive(scene: Scene, statement: str) -> bool:
+    return bool(scene.query(statement))
 
 
 def until_value(ask: Callable[[], Any]) -> Any:
