@@ -72,6 +72,16 @@ async def test_a_bad_ticket_is_rejected_and_the_batch_goes_on(store):
     assert all(row.reason and row.raw for row in rejected)
 
 
+async def test_an_id_is_opaque_text(store):
+    """Ids that differ only by case or by a blank inside are different tickets; what looks like a path is no path."""
+    ids = ["a1", "A1", "a 1", "../../etc/passwd", "'; drop table ticket; --", "%", "１"]
+    source = scripted([ticket(each) for each in ids])
+
+    await sync(source, store, await claimed(store, source))
+
+    assert set(await appeals(store)) == set(ids)
+
+
 async def test_a_ticket_that_postgresql_cannot_hold_does_not_block_the_others(store):
     rules = {**MAP, "support_count": "votes"}
     source = scripted([ticket(1), ticket(2, votes=10**12), ticket(3, status="?"), ticket(4)], rules=rules)
