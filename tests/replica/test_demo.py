@@ -71,9 +71,9 @@ async def told_until(process, words) -> str:
 
 
 def processes_of(folder) -> list[str]:
-    """Every process that still works with the folder: the hub and its PostgreSQL name it on their command lines."""
-    lines = [" ".join(process.info["cmdline"] or ()) for process in psutil.process_iter(["cmdline"])]
-    return [line for line in lines if str(folder) in line]
+    """Every process that still works with the folder: the hub and its PostgreSQL work in it."""
+    found = psutil.process_iter(["cmdline", "cwd"])
+    return [" ".join(each.info["cmdline"] or ()) for each in found if str(folder) in (each.info["cwd"] or "")]
 
 
 async def test_the_demonstration_answers_stops_cleanly_and_starts_again(surroundings, folder):
