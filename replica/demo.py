@@ -20,7 +20,7 @@ from replica.replica import HOST, PORT, Replica
 
 ROOT = Path(__file__).resolve().parent.parent
 QUERY = "{ appeals(first: 3) { nodes { source { title } title status createdAt } } }"
-STANDING = "{ sources { name title connector health { lastSuccessAt lastError served rejected } } }"
+STANDING = "{ sources { name title connector health { running lastSuccessAt lastError served rejected } } }"
 
 _FIRST_RUNS = 90  # seconds that the sources get for their first runs
 _STOPPING = 10  # seconds that the hub gets to stop by itself
@@ -185,8 +185,12 @@ async def _first_runs(http: aiohttp.ClientSession, endpoint: str) -> list[dict[s
 
 
 def _has_run(health: dict[str, Any]) -> bool:
-    """Tell whether a run has ended, well or badly, in this demonstration or in an earlier one over the same data."""
-    return health["lastSuccessAt"] is not None or health["lastError"] is not None
+    """Tell whether a run has brought something, or failed, in this demonstration or an earlier one over the same data.
+
+    The first look into a folder may come too early: its files count as whole only after they rested for a while.
+    """
+    brought = health["lastSuccessAt"] is not None and health["served"] > 0 and not health["running"]
+    return brought or health["lastError"] is not None
 
 
 def _standing(source: dict[str, Any]) -> str:
