@@ -42,9 +42,9 @@ bench-ingest: $(VENV)/.developer ## pulling against a bare loop: prints RATIO li
 
 lock: ## write the lock files anew (needs uv); they name no index
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		pyproject.toml --group build -o requirements.lock
+		pyproject.toml --extra all --group build --group demo -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
-		pyproject.toml --group build --group dev -c requirements.lock -o requirements-dev.lock
+		pyproject.toml --extra all --group build --group demo --group dev -c requirements.lock -o requirements-dev.lock
 
 clean: ## remove what was made (the data in .hub as well)
 	rm -rf .venv .venv-* .hub .replica .mypy_cache .ruff_cache .pytest_cache .hypothesis

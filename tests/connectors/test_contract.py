@@ -1,104 +1,19 @@
 """What every connector promises, whatever it speaks: one suite over all of them."""
 
-from collections.abc import AsyncIterator, Callable
+from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack, aclosing
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from traceback import format_exception
 from typing import Any
 
-import orjson
 import pytest
-from aiohttp import web
-from pulling import QUICK, build, pages, stored
-from upstream import Upstream, json, serving
+from pulling import pages, stored
+from worlds import WORLDS
+from worlds.base import CANARY, World
 
 from hub.connectors import REGISTRY
-from hub.connectors.base import Connector
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 from hub.model import Ticket
-
-CANARY = "c4n4ry/s3cr3t+value"
-NOW = datetime.now(UTC)
-ROWS = [
-    {
-        "service_request_id": str(number),
-        "status": "open",
-        "service_code": "014",
-        "requested_datetime": (NOW - timedelta(days=150 - 10 * number)).isoformat(timespec="seconds"),
-    }
-    for number in range(14)
-]
-
-
-@dataclass
-class World:
-    """A source with fourteen tickets, and ways to break it."""
-
-    connector: Connector
-    go_away: Callable[[], None]
-    say_no: Callable[[], None]
-
-
-def listed(request: web.Request) -> web.Response:
-    start = int(request.query.get("offset", 0))
-    return json({"rows": ROWS[start : start + 4]})
-
-
-def requested(request: web.Request) -> web.Response:
-    start, end = (datetime.fromisoformat(request.query[name]) for name in ("start_date", "end_date"))
-    return json([row for row in ROWS if start <= datetime.fromisoformat(row["requested_datetime"]) <= end])
-
-
-def breakable(upstream: Upstream, connector: Connector) -> World:
-    def answer_with(status: int) -> None:
-        upstream.answer = lambda request: json({"echo": str(request.url), "key": request.headers.get("X-Key")}, status)
-
-    return World(connector, lambda: answer_with(503), lambda: answer_with(403))
-
-
-async def rest_world(stack: AsyncExitStack, folder: Path) -> World:
-    upstream = await stack.enter_async_context(serving(listed))
-    options = {
-        "url": f"{upstream.url}/tickets?legacy={CANARY}",
-        "records": "rows",
-        "page": {"by": "offset", "until": "empty"},
-        "headers": {"X-Key": CANARY},
-        "auth": {"api_key": {"query": "key", "value": CANARY}},
-    }
-    return breakable(upstream, build("rest", {**QUICK, **options}))
-
-
-async def open311_world(stack: AsyncExitStack, folder: Path) -> World:
-    upstream = await stack.enter_async_context(serving(requested))
-    options = {
-        "url": upstream.url,
-        "start": (NOW - timedelta(days=160)).isoformat(),
-        "window": "30d",
-        "auth": {"api_key": {"query": "api_key", "value": CANARY}},
-    }
-    return breakable(upstream, build("open311", {**QUICK, **options}))
-
-
-async def files_world(stack: AsyncExitStack, folder: Path) -> World:
-    outbox = folder / "outbox"
-    outbox.mkdir()
-    for half, rows in enumerate((ROWS[:7], ROWS[7:])):
-        (outbox / f"{half}.jsonl").write_bytes(b"\n".join(map(orjson.dumps, rows)))
-
-    def go_away() -> None:
-        outbox.rename(folder / "elsewhere")
-
-    def say_no() -> None:
-        go_away()
-        outbox.write_text(CANARY)
-
-    options = {"at": "outbox", "pick": "*.jsonl", "size": 3, "ready": {"unchanged_for": "0s"}}
-    return World(build("files", options, folder), go_away, say_no)
-
-
-WORLDS = {"rest": rest_world, "open311": open311_world, "files": files_world}
 
 
 @pytest.fixture(params=sorted(REGISTRY))
