@@ -3,39 +3,43 @@
 import asyncio
 import ipaddress
 import math
-import re
 import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
-from typing import Any, Literal, TypeAlias, TypeVar
+from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
-import orjson
 from aiolimiter import AsyncLimiter
+from multidict import CIMultiDict
+from pydantic import SecretStr, model_validator
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from yarl import URL
 
-from hub.connectors.auth import Credentials, Request
+from hub.connectors.auth import Credentials
 from hub.connectors.base import Limits, Options, Retry
-from hub.connectors.formats import NotReadable, looks_like_xml, parse_json, parse_xml, readable
+from hub.connectors.exchange import Answer, AnswerFormat, Request, WebPage, parse
+from hub.connectors.formats import NotReadable
 from hub.connectors.masking import excerpt, hide
 from hub.connectors.urls import bare
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
+__all__ = ["Answer", "AnswerFormat", "LoginExpired", "NotThere", "Session", "Tls", "Web", "parse", "retry_after"]
+
 T = TypeVar("T")
-AnswerFormat: TypeAlias = Literal["auto", "json", "xml"]
 
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
 _CHUNK = 2**18
-_HTML = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html\b)")
+_MOST_REMEMBERED = 4096
+_SHORTEST_SESSION = 12  # characters; shorter cookies say things like `true`
 
 # Where clouds keep their credentials. Private ranges stay open: that is where legacy systems live.
 _FORBIDDEN = tuple(
@@ -47,10 +51,42 @@ _FORBIDDEN = tuple(
 class Tls(Options):
     ca: str | None = None
     """A file of certificates (PEM) to trust beside the system's own; relative to connectors.yaml."""
+    certificate: str | None = None
+    """The hub's own certificate (PEM), for a source that asks for one; relative to connectors.yaml."""
+    key: str | None = None
+    """Its private key (PEM), where that is a file of its own."""
+    password: SecretStr | None = None
+    """The password of the private key."""
+
+    @model_validator(mode="after")
+    def _key_of_what(self) -> "Tls":
+        if self.certificate is None and (self.key is not None or self.password is not None):
+            raise ValueError("`key` and `password` belong to a `certificate`")
+        return self
+
+    def identity(self, folder: Path) -> "Identity | None":
+        """What the hub shows of itself."""
+        if self.certificate is None:
+            return None
+        password = self.password.get_secret_value() if self.password else ""
+        return Identity(folder / self.certificate, folder / self.key if self.key else None, password)
+
+
+@dataclass(frozen=True, slots=True)
+class Identity:
+    """The hub's own certificate, and the files that prove it."""
+
+    certificate: Path
+    key: Path | None
+    password: str = field(default="", repr=False)
 
 
 class LoginExpired(SourceRefused):
     """The source no longer takes our token: a new one may help, once."""
+
+
+class SentElsewhere(SourceRefused):
+    """The source answered with a redirect that is not followed: perhaps to its login page."""
 
 
 class NotThere(SourceRefused):
@@ -65,26 +101,6 @@ class SourceBusy(SourceUnavailable):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back, whole. `links` are its Link headers, `location` where a redirect points."""
-
-    status: int
-    reason: str
-    content_type: str
-    charset: str | None
-    body: bytes
-    links: list[str]
-    cookies: Mapping[str, str]
-    retry_after: str | None = None
-    location: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The beginning of the body, for messages: never read as data."""
-        return readable(self.body[:8192], self.charset)
-
-
 class Web:
     """The way to one source. Lives as long as its connector; a session of it, as long as a run."""
 
@@ -95,15 +111,17 @@ class Web:
         signer: Credentials,
         *,
         ca: Path | None = None,
+        identity: Identity | None = None,
         secrets: Iterable[str] = (),
     ) -> None:
         self._limits = limits
         self._retry = retry
         self._signer = signer
         self._ca = ca
+        self._identity = identity
         self._secrets = list(secrets)
         self._tls: ssl.SSLContext | None = None
-        self._pace: tuple[asyncio.AbstractEventLoop, AsyncLimiter] | None = None
+        self._kept: _Kept | None = None
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:
@@ -111,37 +129,61 @@ class Web:
         connector = aiohttp.TCPConnector(
             limit=self._limits.concurrency, socket_factory=_guarded_socket, ssl=self._trust(), ttl_dns_cache=60
         )
+        kept = self._kept_between_runs()
         async with aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=self._limits.timeout.total_seconds()),
-            cookie_jar=aiohttp.DummyCookieJar(),
+            cookie_jar=kept.jar,
             headers={"User-Agent": "appeal-hub"},
             read_bufsize=_CHUNK,
             trust_env=False,
         ) as http:
             yield Session(
-                http, self._limits, self._retry, signer=self._signer, limiter=self._limiter(), secrets=self._secrets
+                http, self._limits, self._retry, signer=self._signer, limiter=kept.limiter, secrets=self._secrets
             )
 
     def _trust(self) -> ssl.SSLContext | Literal[True]:
-        if self._ca is None:
+        if self._ca is None and self._identity is None:
             return True  # aiohttp has the system's certificates read already, which takes longer than a page.
         if self._tls is None:
-            context = ssl.create_default_context()
-            try:
-                context.load_verify_locations(self._ca)
-            except OSError as error:
-                raise SourceRefused(f"tls.ca: {error.strerror or 'no certificates in it'}: {self._ca}") from None
-            self._tls = context
+            self._tls = _context(self._ca, self._identity)
         return self._tls
 
-    def _limiter(self) -> AsyncLimiter:
-        # Kept between runs, so that two runs in a row keep the rate too; a limiter belongs to one event loop.
+    def _kept_between_runs(self) -> "_Kept":
         loop = asyncio.get_running_loop()
-        if self._pace is None or self._pace[0] is not loop:
+        if self._kept is None or self._kept.loop is not loop:
             rate = self._limits.rate
-            self._pace = (loop, AsyncLimiter(rate.count, rate.per.total_seconds()))
-        return self._pace[1]
+            # Cookies go back to the host that set them only; the jar holds so many and no more.
+            jar = aiohttp.CookieJar(unsafe=True)
+            self._kept = _Kept(loop, AsyncLimiter(rate.count, rate.per.total_seconds()), jar)
+        return self._kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What outlives a run: its pace, so that two runs in a row keep the rate too, and the source's cookies."""
+
+    loop: asyncio.AbstractEventLoop
+    limiter: AsyncLimiter
+    jar: aiohttp.CookieJar
+
+
+def _context(ca: Path | None, identity: Identity | None) -> ssl.SSLContext:
+    """Trust an authority, and show a certificate of our own. Raises SourceRefused where a file is not there."""
+    context = ssl.create_default_context()
+    if ca is not None:
+        try:
+            context.load_verify_locations(ca)
+        except OSError as error:
+            raise SourceRefused(f"tls.ca: {error.strerror or 'no certificates in it'}: {ca}") from None
+    if identity is not None:
+        try:
+            # Without a password at hand OpenSSL would ask for it at the terminal, and wait.
+            context.load_cert_chain(identity.certificate, identity.key, lambda: identity.password)
+        except OSError as error:
+            problem = error.strerror if not isinstance(error, ssl.SSLError) else "no certificate with its key in it"
+            raise SourceRefused(f"tls.certificate: {problem}: {identity.certificate}") from None
+    return context
 
 
 class Session:
@@ -166,6 +208,7 @@ class Session:
         self._at_once = asyncio.Semaphore(limits.concurrency)
         self._logins = 0
         self._renewed = False
+        self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._jitter = wait_random_exponential(
             multiplier=2 * retry.wait.shortest.total_seconds(),
             min=retry.wait.shortest.total_seconds(),
@@ -186,12 +229,23 @@ class Session:
         )
         return await retrying(self._attempt, request, read)
 
+    async def once(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the first time in this run only; beyond so many answers, the one unused for longest is forgotten."""
+        if key not in self._answers:
+            self._answers[key] = await ask()
+        self._answers.move_to_end(key)
+        if len(self._answers) > _MOST_REMEMBERED:
+            self._answers.popitem(last=False)
+        answer: T = self._answers[key]
+        return answer
+
     def quote(self, text: str) -> str:
         """Quote a source's words so that they can stand in an error."""
         return excerpt(text, self._hidden())
 
     def _hidden(self) -> list[str]:
-        return [*self._secrets, *self._signer.secrets()]
+        cookies = [cookie.value for cookie in self._http.cookie_jar if len(cookie.value) >= _SHORTEST_SESSION]
+        return [*self._secrets, *self._signer.secrets(), *cookies]
 
     def _wait(self, state: RetryCallState) -> float:
         drawn = float(self._jitter(state))
@@ -203,7 +257,8 @@ class Session:
         login = self._logins
         try:
             return await self._ask_and_read(request, read)
-        except LoginExpired:
+        except (LoginExpired, SentElsewhere, WebPage):
+            # A session that has ended is told by a code, by a redirect to the login page, or by that page itself.
             if not self._may_renew(login):
                 raise
         return await self._ask_and_read(request, read)
@@ -214,6 +269,7 @@ class Session:
             return True  # another request has renewed it while this one was under way
         if self._renewed or not self._signer.renew():
             return False
+        self._http.cookie_jar.clear()
         self._renewed = True
         self._logins += 1
         return True
@@ -222,18 +278,23 @@ class Session:
         signed = await self._signer.sign(request, self._ask_unsigned)
         return await self._ask(signed, read)
 
-    async def _ask_unsigned(self, request: Request) -> tuple[Any, Mapping[str, str]]:
+    async def _ask_unsigned(self, request: Request, read: Callable[[Answer], T]) -> T:
         try:
-            return await self._ask(request, lambda answer: (parse(answer) if answer.body else None, answer.cookies))
+            return await self._ask(request, read, self._visit)
         except LoginExpired as error:
             # Asking twice with the same password could lock the account.
             raise SourceRefused(error.message, hint="check the credentials under `auth`") from None
 
-    async def _ask(self, request: Request, read: Callable[[Answer], T]) -> T:
+    async def _ask(
+        self,
+        request: Request,
+        read: Callable[[Answer], T],
+        send: Callable[[Request], Awaitable[Answer]] | None = None,
+    ) -> T:
         place = f"{request.method} {hide(bare(request.url), self._hidden())}"
         async with self._at_once, self._limiter:
             try:
-                answer = await self._send(request)
+                answer = await (send or self._send)(request)
             # `from None` below: aiohttp's own words hold the URL with its query, and so perhaps a key.
             except TimeoutError:
                 seconds = f"{self._limits.timeout.total_seconds():g} s"
@@ -241,32 +302,43 @@ class Session:
             except (aiohttp.ClientError, OSError) as error:
                 raise _connection_error(place, error) from None
         try:
-            self._judge(answer)
+            if send is None or answer.status not in _REDIRECTS:
+                self._judge(answer)
             return read(answer)
         except SourceError as error:
             error.message = f"{place} {hide(error.message, self._hidden())}"
             raise
 
+    async def _visit(self, request: Request) -> Answer:
+        """Ask as a browser does: after a form was posted, go where the source sends us, on its own host.
+
+        Where that fails, what the form was answered counts: its cookies are what a login is for.
+        """
+        answer, url = await self._send(request), request.target()
+        for _ in range(_MOST_REDIRECTS):
+            there = _next_stop(url, answer)
+            following = await self._send(Request("GET", str(there))) if there else None
+            if there is None or following is None or following.status >= 400:
+                break
+            answer, url = following, there
+        return answer
+
     async def _send(self, request: Request) -> Answer:
-        url = URL(request.url).extend_query(request.query) if request.query else URL(request.url)
+        url = request.target()
         for _ in range(_MOST_REDIRECTS):
             answer = await self._exchange(request, url)
-            if answer.status not in _REDIRECTS or answer.location is None or request.method != "GET":
-                return answer
-            there = url.join(URL(answer.location))
-            if there.origin() != url.origin():
+            there = _next_stop(url, answer) if request.method == "GET" else None
+            if there is None:
                 return answer
             url = there
         return answer
 
     async def _exchange(self, request: Request, url: URL) -> Answer:
-        headers = dict(request.headers)
-        content: Any = request.form
-        if request.body is not None:
-            content = orjson.dumps(request.body)
-            headers.setdefault("Content-Type", "application/json")
+        body, kind = request.content() or (None, "")
+        headers = CIMultiDict({"Content-Type": kind} if kind else {})
+        headers.update(request.headers)
         async with self._http.request(
-            request.method, url, headers=headers, data=content, allow_redirects=False
+            request.method, url, headers=headers, data=body, allow_redirects=False
         ) as response:
             return Answer(
                 status=response.status,
@@ -274,10 +346,8 @@ class Session:
                 content_type=response.content_type,
                 charset=response.charset,
                 body=await self._body(response),
-                links=response.headers.getall("Link", []),
+                headers=response.headers,
                 cookies={name: morsel.value for name, morsel in response.cookies.items()},
-                retry_after=response.headers.get("Retry-After"),
-                location=response.headers.get("Location"),
             )
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
@@ -301,9 +371,9 @@ class Session:
         if 200 <= status < 300:
             return
         if status in _REDIRECTS:
-            host = urlsplit(answer.location or "").netloc.rpartition("@")[2] or "another path"
-            raise SourceRefused(
-                f"answered {status}, a redirect to {host}", hint="set `url` to where it went, if you trust it"
+            raise SentElsewhere(
+                f"answered {status}, a redirect to {_host_of(answer.location)}",
+                hint="set `url` to where it went, if you trust it",
             )
         said = f"answered {status} {answer.reason}: {self.quote(answer.text)!r}"
         if status == 401:
@@ -315,21 +385,22 @@ class Session:
         raise NotThere(said) if status in {404, 410} else SourceRefused(said)
 
 
-def parse(answer: Answer, *, answer_format: AnswerFormat = "auto", encoding: str | None = None) -> Any:
-    """Parse an answer as what it says, or looks like; None for 204.
-
-    An HTML page is an error whatever its status: read as no tickets, it would hide an outage.
-    """
-    if answer.status == 204:
+def _next_stop(url: URL, answer: Answer) -> URL | None:
+    """Where a redirect leads, as long as that is on the same host by the same scheme."""
+    if answer.status not in _REDIRECTS or answer.location is None:
         return None
-    if not answer.body.strip():
-        raise NotReadable("answered 200 with an empty body", hint="an empty list would be []")
-    markup = looks_like_xml(answer.body)
-    if markup and (answer_format == "json" or _HTML.match(answer.body) or "html" in answer.content_type):
-        wanted = "XML" if answer_format == "xml" else "JSON"
-        raise NotReadable(f"answered not {wanted} but {answer.content_type}: {excerpt(answer.text)!r}")
-    read = parse_xml if markup or answer_format == "xml" else parse_json
-    return read(answer.body, charset=answer.charset, encoding=encoding)
+    try:
+        there = url.join(URL(answer.location))
+        return there if there.origin() == url.origin() else None
+    except ValueError:
+        return None
+
+
+def _host_of(location: str | None) -> str:
+    try:
+        return urlsplit(location or "").netloc.rpartition("@")[2] or "another path"
+    except ValueError:
+        return "what is no URL"
 
 
 def retry_after(header: str | None) -> float | None:

@@ -6,10 +6,12 @@ from typing import Any
 from pydantic import Field
 
 from hub.connectors.base import Options
-from hub.connectors.http import LoginExpired
+from hub.connectors.formats import parse_json, parse_xml
+from hub.connectors.http import LoginExpired, NotThere
 from hub.connectors.masking import excerpt
 from hub.connectors.paths import Path, is_plain, missing, reader
-from hub.errors import SourceRefused, SourceUnavailable
+from hub.connectors.places import keys_of as split
+from hub.errors import SourceError, SourceRefused, SourceUnavailable
 from hub.model import Ticket
 
 
@@ -26,6 +28,8 @@ class ErrorEnvelope(Options):
     """Codes worth asking again for, such as "busy"."""
     expired: Sequence[int | str] = ()
     """Codes that say the token is no longer good: logs in again, once a run."""
+    absent: Sequence[int | str] = ()
+    """Codes that say that there is no such thing: the detail of a ticket is null then."""
 
 
 class Records:
@@ -63,6 +67,35 @@ def keys_of(payload: Any) -> str:
     return ", ".join(list(payload)[:12]) if isinstance(payload, dict) else f"a {type(payload).__name__}"
 
 
+def opened_inside(payload: Any, paths: Iterable[str], *, lenient: bool = False) -> Any:
+    """Parse the JSON or XML that stands as a text at these paths; a text that is neither stays as it is."""
+    for path in paths:
+        payload = _opened_at(payload, split(path), lenient)
+    return payload
+
+
+def _opened_at(value: Any, keys: Sequence[str], lenient: bool) -> Any:
+    if isinstance(value, list):
+        return [_opened_at(each, keys, lenient) for each in value]
+    if not keys:
+        return _parsed(value, lenient) if isinstance(value, str) else value
+    if not isinstance(value, dict) or keys[0] not in value:
+        return value
+    return {**value, keys[0]: _opened_at(value[keys[0]], keys[1:], lenient)}
+
+
+def _parsed(text: str, lenient: bool) -> Any:
+    start = text.lstrip("\ufeff \t\r\n")[:1]
+    if start not in {"{", "[", "<"}:
+        return text
+    try:
+        if start == "<":
+            return parse_xml(text.encode(), encoding="utf-8")
+        return parse_json(text.encode(), lenient=lenient)
+    except (SourceError, UnicodeError):
+        return text
+
+
 def judge(payload: Any, envelope: ErrorEnvelope) -> None:
     """Raise what the envelope of an answer says: nothing, ask again, log in again, or an error."""
     code = reader(envelope.path)(payload)
@@ -74,7 +107,7 @@ def judge(payload: Any, envelope: ErrorEnvelope) -> None:
         raise SourceUnavailable(said)
     if _among(code, envelope.expired):
         raise LoginExpired(said, hint="check `auth`")
-    raise SourceRefused(said)
+    raise NotThere(said) if _among(code, envelope.absent) else SourceRefused(said)
 
 
 def _among(code: Any, codes: Iterable[Any]) -> bool:
