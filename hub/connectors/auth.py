@@ -103,17 +103,17 @@ class Credentials(Protocol):
 
 def credentials(auth: Auth | None, zone: ZoneInfo = _UTC) -> Credentials:
     """Choose how to sign; `zone` is the source's, for signatures that hold the time."""
-    proof, read = _proof(auth)
+    proof, read = _proof(auth, zone)
     return proof if auth is None or auth.sign is None else _Signed(proof, Signature(auth.sign, zone), read)
 
 
-def _proof(auth: Auth | None) -> tuple[Credentials, Callable[[], Mapping[str, str]]]:
+def _proof(auth: Auth | None, zone: ZoneInfo) -> tuple[Credentials, Callable[[], Mapping[str, str]]]:
     """Choose what proves who is asking, and how to look at what a login has read."""
     renewed: _Renewed | None = None
     if auth is not None and auth.oauth2:
         renewed = _Renewed(partial(granted, auth.oauth2), auth.oauth2.hidden, _BEARER)
     elif auth is not None and auth.login:
-        login = LogIn(auth.login)
+        login = LogIn(auth.login, zone)
         place = auth.login.carry if auth.login.token or auth.login.cookie else None
         renewed = _Renewed(login, login.hidden, place)
     return (renewed, renewed.read) if renewed else (_fixed(auth), dict)

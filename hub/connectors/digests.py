@@ -4,13 +4,16 @@ import base64
 import hashlib
 import hmac
 from collections.abc import Callable
+from datetime import datetime
 from types import ModuleType
 from typing import Literal, TypeAlias
 from urllib.parse import quote
+from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator, model_validator
 
 from hub.connectors.base import Options
+from hub.connectors.clocks import TimeFormat, write_time
 
 Render: TypeAlias = Callable[[str], bytes]
 """Fill the places of a text."""
@@ -96,16 +99,41 @@ class Cipher(Options):
         return _written(_ciphers().block_cipher(self.encrypt, key, vector, message), self.as_)
 
 
-Value: TypeAlias = Digest | Cipher | str
-"""A value of a question: a text with places in it, or something computed from such texts."""
-SecretValue: TypeAlias = Digest | Cipher | SecretStr
+class Clock(Options):
+    """The time at which a question is asked."""
+
+    time: TimeFormat
+    """How it is written: `epoch_s`, `epoch_ms`, `iso`, `http`, or a strftime pattern in the source's zone."""
+    utc: bool = False
+    """Whether a pattern is in UTC instead."""
+
+    def texts(self) -> list[str]:
+        """It names nothing."""
+        return []
+
+    def written(self, now: datetime, zone: ZoneInfo) -> str:
+        return write_time(now, self.time, ZoneInfo("UTC") if self.utc else zone)
 
 
-def texts_of(value: Digest | Cipher | SecretStr | str) -> list[str]:
+Value: TypeAlias = Digest | Cipher | Clock | str
+"""A value of a question: a text with places in it, or something computed."""
+SecretValue: TypeAlias = Digest | Cipher | Clock | SecretStr
+
+
+def texts_of(value: SecretValue | Value) -> list[str]:
     """The texts of a value whose places must be filled."""
-    if isinstance(value, Digest | Cipher):
+    if isinstance(value, Digest | Cipher | Clock):
         return value.texts()
     return [value.get_secret_value() if isinstance(value, SecretStr) else value]
+
+
+def made(value: SecretValue | Value, render: Render, now: datetime, zone: ZoneInfo) -> str | bytes:
+    """Make a value: fill its text, or compute it. Raises ValueError where a key does not fit."""
+    if isinstance(value, Clock):
+        return value.written(now, zone)
+    if isinstance(value, Digest | Cipher):
+        return value.of_texts(render)
+    return render(texts_of(value)[0])
 
 
 def must_know(name: str) -> None:

@@ -28,7 +28,7 @@ _XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 # Possessive, so that a prolog of many comments cannot make it try every way of splitting them.
 _DOCTYPE = re.compile(r"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)", re.DOTALL)
-_CALLBACK = re.compile(r"\s*+(?:/\*\*/)?\s*+[A-Za-z_$][\w$.\[\]]{0,200}+\s*+\(")
+_CALLBACK = re.compile(r"\s*+(?:/\*\*/)?\s*+[A-Za-z_$][\w$.]{0,200}+\s*+\((?=\s*+[{\[])")
 _GUARD = re.compile(r"""\s*+(?:\)\]\}',?|(?:while|for)\s?\((?:1|;;)\);?|throw 1;)""")
 _MOST_MENDINGS = 4
 _CUT_SHORT = {73, 77}  # libxml2: a start tag, or an element, is not finished

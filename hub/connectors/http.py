@@ -8,7 +8,7 @@ import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
 from pathlib import Path
@@ -316,11 +316,12 @@ class Session:
         """
         answer, url = await self._send(request), request.target()
         for _ in range(_MOST_REDIRECTS):
-            there = _next_stop(url, answer)
-            following = await self._send(Request("GET", str(there))) if there else None
-            if there is None or following is None or following.status >= 400:
+            if (there := _next_stop(url, answer)) is None:
                 break
-            answer, url = following, there
+            following = await self._send(Request("GET", str(there)))
+            if following.status >= 400:
+                break
+            answer, url = replace(following, cookies={**answer.cookies, **following.cookies}), there
         return answer
 
     async def _send(self, request: Request) -> Answer:

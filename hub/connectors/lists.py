@@ -25,6 +25,9 @@ from hub.model import Cursor, Page, Ticket
 Complete: TypeAlias = Callable[[Part], Awaitable[Part]]
 """Join to the tickets of a page what the list leaves out."""
 
+MOST_ROWS = 200_000
+"""How many rows are held at once to be joined to tickets."""
+
 _EPOCHS = frozenset({"epoch_s", "epoch_ms"})
 _OWN_NAMES = frozenset({"since", "until", "page"})
 
@@ -83,9 +86,14 @@ class PagedList:
                 yield page
 
     async def whole(self, session: Session, find: Find) -> list[Ticket]:
-        """Ask for the list to its end."""
+        """Ask for the list to its end, which is to be joined to something: so it must not be a long one."""
+        rows: list[Ticket] = []
         async with aclosing(self.pages(session, find)) as pages:
-            return [ticket async for page in pages for ticket in page.tickets]
+            async for page in pages:
+                rows += page.tickets
+                if len(rows) > MOST_ROWS:
+                    raise SourceRefused(f"{self._asked.url} gives more than {MOST_ROWS} rows to be joined")
+        return rows
 
     def question(self, walk: Walk, find: Find) -> Request:
         """Ask for the page that a walk has come to."""

@@ -7,7 +7,7 @@ from pydantic import Field, model_validator
 
 from hub.connectors.asking import Asked, Manner
 from hub.connectors.http import LoginExpired, NotThere, Session
-from hub.connectors.lists import PagedList
+from hub.connectors.lists import MOST_ROWS, PagedList
 from hub.connectors.paging import OnePage, Paging
 from hub.connectors.paths import Path, reader
 from hub.connectors.placeholders import UNKNOWN
@@ -17,8 +17,6 @@ from hub.model import Ticket
 
 Table: TypeAlias = dict[str, Any]
 """What is known, by the id as text: sources write 7 in one place and "7" in another."""
-
-_MOST_ROWS = 200_000
 
 
 class Lookup(Asked):
@@ -92,7 +90,7 @@ class LookupCalls:
 
     async def _learn(self, session: Session, known: Table, wanted: Mapping[str, Any]) -> None:
         """Ask for the ids that this run has not asked for yet; one that the answer lacks is known to be nothing."""
-        if len(known) > _MOST_ROWS:
+        if len(known) > MOST_ROWS:
             known.clear()
         missing = [name for name in wanted if name not in known]
         for start in range(0, len(missing), self._options.chunk):
@@ -109,8 +107,6 @@ class LookupCalls:
             if not self._options.optional or isinstance(error, LoginExpired):
                 raise
             return {}
-        if len(rows) > _MOST_ROWS:
-            raise SourceRefused(f"lookups.{self._into}: more than {_MOST_ROWS} rows", hint="ask for {ids} instead")
         return self._indexed(rows)
 
     def _indexed(self, rows: Iterable[Any]) -> Table:

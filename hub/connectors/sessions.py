@@ -1,16 +1,18 @@
 """Log in as a person would: ask for a challenge, post the credentials, keep what came of it."""
 
+import re
 import time
-from collections.abc import Iterator, Mapping, Sequence
-from datetime import timedelta
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Literal
+from zoneinfo import ZoneInfo
 
 from lxml import etree
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
 from hub.connectors.base import Options
-from hub.connectors.digests import Cipher, Digest, SecretValue, texts_of
+from hub.connectors.digests import Clock, SecretValue, made, texts_of
 from hub.connectors.exchange import Answer, Request, parse
 from hub.connectors.formats import readable
 from hub.connectors.paths import Path, reader
@@ -23,6 +25,7 @@ from hub.mapping.patterns import compile_pattern
 from hub.units import Duration
 
 _LONGEST_PAGE = 2**18
+_PASSWORD_FIELD = re.compile(rb"""(?i)<input\b[^>]{0,500}\btype\s{0,9}=\s{0,9}["']?password""")
 
 
 def _pattern(text: str) -> str:
@@ -74,8 +77,8 @@ class LoginStep(Options):
 class Login(LoginStep):
     """Log in, and keep what came of it: a token, a session of cookies, or values that `auth.sign` uses."""
 
-    values: Mapping[str, SecretStr] = {}
-    """Values that texts can name as `{name}`, such as the password that a hash is made of."""
+    values: Mapping[str, SecretValue] = {}
+    """Values that texts can name as `{name}`, such as the password that a hash is made of, or the time."""
     first: Sequence[LoginStep] = ()
     """What is asked before, such as a page with a CSRF token, or a challenge."""
     method: Literal["GET", "POST"] = "POST"
@@ -95,7 +98,8 @@ class Login(LoginStep):
 
     @model_validator(mode="after")
     def _one_token(self) -> "Login":
-        if sum((self.token is not None, self.cookie is not None, self.cookies or bool(self.read))) != 1:
+        both = self.token is not None and self.cookie is not None
+        if both or not (self.token or self.cookie or self.cookies or self.read):
             raise ValueError(
                 "write either `token`, a path in the answer, or `cookie`, a cookie's name, "
                 "or `cookies: true` where cookies carry the session"
@@ -104,21 +108,14 @@ class Login(LoginStep):
 
     @model_validator(mode="after")
     def _known_names(self) -> "Login":
-        known = set(self.values)
+        known: set[str] = set()
+        for name, value in self.values.items():
+            _must_know(_named([value]), known)
+            known.add(name)
         for step in self.steps():
-            for name in self._names(step):
-                if name.isidentifier() and name not in known:
-                    raise ValueError(f"no value is called {{{name}}} (known: {', '.join(sorted(known)) or 'none'})")
+            _must_know([*names_in(step.url), *_named([*step.send.values(), *step.headers.values()])], known)
             known |= set(step.read)
         return self
-
-    @staticmethod
-    def _names(step: LoginStep) -> Iterator[str]:
-        """The names that must be known; a password may hold braces that name nothing."""
-        yield from names_in(step.url)
-        for value in (*step.send.values(), *step.headers.values()):
-            if not isinstance(value, SecretStr):
-                yield from names_in(texts_of(value))
 
     def steps(self) -> Sequence[LoginStep]:
         return (*self.first, self)
@@ -138,11 +135,23 @@ class Login(LoginStep):
         return places | {name: path for name, path in (("token", self.token), ("expires", self.expires)) if path}
 
 
+def _named(values: Iterable[SecretValue]) -> Iterator[str]:
+    """Yield the names that must be known; a password may hold braces that name nothing."""
+    return (name for value in values if not isinstance(value, SecretStr) for name in names_in(texts_of(value)))
+
+
+def _must_know(names: Iterable[str], known: set[str]) -> None:
+    for name in names:
+        if name.isidentifier() and name not in known:
+            raise ValueError(f"no value is called {{{name}}} (known: {', '.join(sorted(known)) or 'none'})")
+
+
 class LogIn:
     """Goes through the steps of a login."""
 
-    def __init__(self, options: Login) -> None:
+    def __init__(self, options: Login, zone: ZoneInfo) -> None:
         self._options = options
+        self._zone = zone
         self._computed: list[str] = []
 
     async def __call__(self, ask: Ask, before: Grant | None) -> Grant:
@@ -150,9 +159,12 @@ class LogIn:
         del before
         options = self._options
         self._computed = []
-        values = {name: secret.get_secret_value() for name, secret in options.values.items()}
+        values: dict[str, str] = {}
+        for name, value in options.values.items():
+            values[name] = value.get_secret_value() if isinstance(value, SecretStr) else self._text(value, values)
         for step in options.steps():
-            values |= await ask(self._question(step, values), partial(_readings, options.places(step)))
+            read = _inside if step is options else _readings
+            values |= await ask(self._question(step, values), partial(read, options.places(step)))
         lives = values.pop("expires", None) if options.expires else None
         ends = time.monotonic() + options.ttl.total_seconds() if lives is None else good_until(lives)
         return Grant({name: value for name, value in values.items() if name not in options.values}, ends)
@@ -179,14 +191,21 @@ class LogIn:
         def render(text: str) -> bytes:
             return rendered(text, among(values), "utf-8")
 
-        if not isinstance(value, Digest | Cipher):
-            return render(value.get_secret_value()).decode()
         try:
-            made = value.of_texts(render)
+            text = made(value, render, datetime.now(UTC), self._zone)
         except ValueError as error:
-            raise SourceRefused(f"auth.login: {error}") from None
-        self._computed.append(made.decode("latin-1") if isinstance(made, bytes) else made)
-        return self._computed[-1]
+            raise SourceRefused(f"cannot log in: {error}") from None
+        text = text.decode() if isinstance(text, bytes) else text
+        if not isinstance(value, Clock | SecretStr):
+            self._computed.append(text)
+        return text
+
+
+def _inside(places: Mapping[str, str | Reading], answer: Answer) -> dict[str, str]:
+    """Read what the last step gave. Raises SourceRefused for the login form again: a wrong password looks like that."""
+    if _PASSWORD_FIELD.search(answer.body[:_LONGEST_PAGE]):
+        raise SourceRefused("shows its login form again", hint="check the credentials under `auth.login`")
+    return _readings(places, answer)
 
 
 def _readings(places: Mapping[str, str | Reading], answer: Answer) -> dict[str, str]:

@@ -14,7 +14,7 @@ from yarl import URL
 
 from hub.connectors.base import Options
 from hub.connectors.clocks import TimeFormat, write_time
-from hub.connectors.digests import Cipher, Digest, SecretValue, Value, texts_of
+from hub.connectors.digests import SecretValue, Value, made, texts_of
 from hub.connectors.exchange import Request
 from hub.connectors.placeholders import UNKNOWN, names_in, rendered
 from hub.connectors.places import keys_of, with_body, with_headers, with_query
@@ -109,10 +109,11 @@ class Signature:
 
     def on(self, request: Request, read: Mapping[str, str]) -> Request:
         """Return the question with everything that it must carry; `read` is what a login has read."""
-        now = write_time(datetime.now(UTC), self.options.time, self._zone)
-        known = {**read, "time": now, "nonce": _NONCES[self.options.nonce]()}
+        now = datetime.now(UTC)
+        time = write_time(now, self.options.time, self._zone)
+        known = {**read, "time": time, "nonce": _NONCES[self.options.nonce]()}
         for texts in (self._early, self._late):
-            scene = _Scene(self.options, request, known)
+            scene = _Scene(self.options, request, known, (now, self._zone))
             for place, put in (("query", with_query), ("headers", with_headers), ("body", with_body)):
                 if texts[place]:
                     request = put({name: scene.text_of(value) for name, value in texts[place].items()})(request)
@@ -140,20 +141,21 @@ class Signature:
 class _Scene:
     """One question, and everything that texts can name of it."""
 
-    def __init__(self, options: Sign, request: Request, known: Mapping[str, str]) -> None:
+    def __init__(
+        self, options: Sign, request: Request, known: Mapping[str, str], now: tuple[datetime, ZoneInfo]
+    ) -> None:
         self._options = options
         self._request = request
+        self._now = now
         self._found: dict[str, Any] = dict(known)
 
     def text_of(self, value: SecretValue | Value) -> str:
-        made = self._made(value)
-        return made.decode(self._request.encoding, "replace") if isinstance(made, bytes) else made
+        text = self._made(value)
+        return text.decode(self._request.encoding, "replace") if isinstance(text, bytes) else text
 
     def _made(self, value: SecretValue | Value) -> str | bytes:
-        if not isinstance(value, Digest | Cipher):
-            return self._rendered(texts_of(value)[0])
         try:
-            return value.of_texts(self._rendered)
+            return made(value, self._rendered, *self._now)
         except ValueError as error:
             raise SourceRefused(f"cannot be asked: auth.sign: {error}") from None
 
