@@ -76,7 +76,7 @@ class Auth(Options):
                 "or `sign`, which may also stand beside one of them"
             )
         if self.sign is not None:
-            self.sign.must_know(self._read())
+            self.sign.check_names(self._read())
         return self
 
     def _read(self) -> set[str]:

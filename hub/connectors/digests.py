@@ -6,11 +6,11 @@ import hmac
 from collections.abc import Callable
 from datetime import datetime
 from types import ModuleType
-from typing import Literal, TypeAlias
+from typing import Annotated, Any, Literal, TypeAlias
 from urllib.parse import quote
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import Discriminator, Field, SecretStr, Tag, field_validator, model_validator
 
 from hub.connectors.base import Options
 from hub.connectors.clocks import TimeFormat, write_time
@@ -115,19 +115,31 @@ class Clock(Options):
         return write_time(now, self.time, ZoneInfo("UTC") if self.utc else zone)
 
 
-Value: TypeAlias = Digest | Cipher | Clock | str
+def _kind_of(value: Any) -> str:
+    """Tell which of the models below is meant, so that a mistake is told of that one alone."""
+    if isinstance(value, Digest | Cipher | Clock):
+        return type(value).__name__
+    if not isinstance(value, dict):
+        return "text"
+    return "Cipher" if "encrypt" in value else "Clock" if value.keys() & {"time", "utc"} else "Digest"
+
+
+_Computed = Annotated[Digest, Tag("Digest")] | Annotated[Cipher, Tag("Cipher")] | Annotated[Clock, Tag("Clock")]
+Value = Annotated[_Computed | Annotated[str, Tag("text")], Discriminator(_kind_of)]
 """A value of a question: a text with places in it, or something computed."""
-SecretValue: TypeAlias = Digest | Cipher | Clock | SecretStr
+SecretValue = Annotated[_Computed | Annotated[SecretStr, Tag("text")], Discriminator(_kind_of)]
+"""The same, where the text may be a secret."""
+Made: TypeAlias = Digest | Cipher | Clock | SecretStr | str
 
 
-def texts_of(value: SecretValue | Value) -> list[str]:
+def texts_of(value: Made) -> list[str]:
     """The texts of a value whose places must be filled."""
     if isinstance(value, Digest | Cipher | Clock):
         return value.texts()
     return [value.get_secret_value() if isinstance(value, SecretStr) else value]
 
 
-def made(value: SecretValue | Value, render: Render, now: datetime, zone: ZoneInfo) -> str | bytes:
+def made(value: Made, render: Render, now: datetime, zone: ZoneInfo) -> str | bytes:
     """Make a value: fill its text, or compute it. Raises ValueError where a key does not fit."""
     if isinstance(value, Clock):
         return value.written(now, zone)

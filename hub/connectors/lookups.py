@@ -10,7 +10,7 @@ from hub.connectors.http import LoginExpired, NotThere, Session
 from hub.connectors.lists import MOST_ROWS, PagedList
 from hub.connectors.paging import OnePage, Paging
 from hub.connectors.paths import Path, reader
-from hub.connectors.placeholders import UNKNOWN
+from hub.connectors.placeholders import UNKNOWN, must_know
 from hub.connectors.walking import Part
 from hub.errors import SourceRefused
 from hub.model import Ticket
@@ -45,8 +45,7 @@ class Lookup(Asked):
     def _somewhere(self) -> "Lookup":
         if (self.url == "") == (self.inside is None):
             raise ValueError("write either `url`, or `inside` where the list's own answer holds the rows")
-        if unknown := [name for name in self.names() if name.isidentifier() and name != "ids"]:
-            raise ValueError(f"no value is called {{{unknown[0]}}} (known: ids)")
+        must_know(self.names(), ["ids"])
         return self
 
 

@@ -5,7 +5,8 @@ would hold the text is left out. Elsewhere the value is written into the text. `
 """
 
 import re
-from collections.abc import Callable, Iterator, Mapping
+from collections.abc import Callable, Collection, Iterable, Iterator, Mapping
+from difflib import get_close_matches
 from typing import Any, Final, TypeAlias
 from urllib.parse import quote
 
@@ -36,6 +37,15 @@ def needed_in(shape: Any) -> Iterator[str]:
         yield from names_in(shape)
     for part in shape.values() if isinstance(shape, Mapping) else shape if isinstance(shape, list | tuple) else ():
         yield from needed_in(part)
+
+
+def must_know(names: Iterable[str], known: Collection[str], where: str = "") -> None:
+    """Raise ValueError for a name that means nothing; what could not be one is part of the text."""
+    for name in sorted(set(names)):
+        if name.isidentifier() and name not in known:
+            near = get_close_matches(name, known, 1)
+            cure = f"; did you mean {{{near[0]}}}?" if near else f" (known: {', '.join(sorted(known)) or 'none'})"
+            raise ValueError(f"{where}no value is called {{{name}}}{cure}")
 
 
 def among(values: Mapping[str, Any]) -> Find:

@@ -20,7 +20,7 @@ from hub.connectors.lookups import Lookup, LookupCalls
 from hub.connectors.paging import OnePage, Paging
 from hub.connectors.paths import Path
 from hub.connectors.payloads import ErrorEnvelope, judge, opened_inside
-from hub.connectors.placeholders import among, names_in, needed_in
+from hub.connectors.placeholders import among, must_know, names_in, needed_in
 from hub.connectors.rounds import Round, Rounds
 from hub.connectors.since import Since
 from hub.connectors.tables import CsvOptions, csv_rows, jsonl_rows, known_encoding
@@ -96,15 +96,11 @@ class RestOptions(Asked):
 
     @model_validator(mode="after")
     def _known_names(self) -> "RestOptions":
-        known, named = _NAMES | self.for_each.keys(), self.names()
         if taken := [name for name in self.for_each if name in _NAMES or not name.isidentifier()]:
             raise ValueError(f"`for_each.{taken[0]}` has a meaning already, or is no name")
-        if unknown := sorted(name for name in named if name.isidentifier() and name not in known):
-            raise ValueError(
-                f"no value is called {{{unknown[0]}}} (known: {', '.join(sorted(known))}); "
-                f"a plain text is written {{{{{unknown[0]}}}}}"
-            )
-        if unused := [name for name in self.for_each if name not in named]:
+        for part in ("url", "query", "body", "headers"):
+            must_know(self._names_in(part), _NAMES | self.for_each.keys(), f"`{part}`: ")
+        if unused := [name for name in self.for_each if name not in self.names()]:
             raise ValueError(f"`for_each.{unused[0]}` goes nowhere: write {{{unused[0]}}} in the url, query or body")
         return self
 
@@ -123,7 +119,11 @@ class RestOptions(Asked):
 
     def names(self) -> set[str]:
         """The names that stand in the texts of the question."""
-        return super().names() | {name for text in self.headers.values() for name in names_in(text.get_secret_value())}
+        return super().names() | self._names_in("headers")
+
+    def _names_in(self, part: str) -> set[str]:
+        texts = getattr(self, part)
+        return set(names_in([text.get_secret_value() for text in texts.values()] if part == "headers" else texts))
 
 
 class Rest:

@@ -16,7 +16,7 @@ from hub.connectors.digests import Clock, SecretValue, made, texts_of
 from hub.connectors.exchange import Answer, Request, parse
 from hub.connectors.formats import readable
 from hub.connectors.paths import Path, reader
-from hub.connectors.placeholders import among, filled_url, names_in, rendered
+from hub.connectors.placeholders import among, filled_url, must_know, names_in, rendered
 from hub.connectors.places import TokenPlace
 from hub.connectors.tokens import Ask, Grant, good_until
 from hub.connectors.urls import Url
@@ -110,10 +110,10 @@ class Login(LoginStep):
     def _known_names(self) -> "Login":
         known: set[str] = set()
         for name, value in self.values.items():
-            _must_know(_named([value]), known)
+            must_know(_named([value]), known)
             known.add(name)
         for step in self.steps():
-            _must_know([*names_in(step.url), *_named([*step.send.values(), *step.headers.values()])], known)
+            must_know([*names_in(step.url), *_named([*step.send.values(), *step.headers.values()])], known)
             known |= set(step.read)
         return self
 
@@ -138,12 +138,6 @@ class Login(LoginStep):
 def _named(values: Iterable[SecretValue]) -> Iterator[str]:
     """Yield the names that must be known; a password may hold braces that name nothing."""
     return (name for value in values if not isinstance(value, SecretStr) for name in names_in(texts_of(value)))
-
-
-def _must_know(names: Iterable[str], known: set[str]) -> None:
-    for name in names:
-        if name.isidentifier() and name not in known:
-            raise ValueError(f"no value is called {{{name}}} (known: {', '.join(sorted(known)) or 'none'})")
 
 
 class LogIn:

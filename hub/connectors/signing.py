@@ -14,9 +14,9 @@ from yarl import URL
 
 from hub.connectors.base import Options
 from hub.connectors.clocks import TimeFormat, write_time
-from hub.connectors.digests import SecretValue, Value, made, texts_of
+from hub.connectors.digests import Made, SecretValue, Value, made, texts_of
 from hub.connectors.exchange import Request
-from hub.connectors.placeholders import UNKNOWN, names_in, rendered
+from hub.connectors.placeholders import UNKNOWN, must_know, names_in, rendered
 from hub.connectors.places import keys_of, with_body, with_headers, with_query
 from hub.errors import SourceRefused
 
@@ -79,23 +79,21 @@ class Sign(Options):
             raise ValueError("write `query`, `headers` or `body`: where the signature goes")
         return self
 
-    def must_know(self, read: Iterable[str]) -> None:
+    def check_names(self, read: Iterable[str]) -> None:
         """Raise ValueError where a text names what there is not; `read` is what a login reads."""
         known = {*_STANDING, *_LOOKING, *read}
         for name, value in self.values.items():
             if name in known:
                 raise ValueError(f"sign.values.{name}: this name has a meaning already")
-            _must_know(f"values.{name}", value, known)
+            must_know(_names_of(value), known, f"sign.values.{name}: ")
             known.add(name)
         for place in ("query", "headers", "body"):
             for name, value in getattr(self, place).items():
-                _must_know(f"{place}.{name}", value, known)
+                must_know(_names_of(value), known, f"sign.{place}.{name}: ")
 
 
-def _must_know(place: str, value: SecretValue | Value, known: set[str]) -> None:
-    for name in (name for text in texts_of(value) for name in names_in(text)):
-        if name.isidentifier() and name not in known:
-            raise ValueError(f"sign.{place}: no value is called {{{name}}} (known: {', '.join(sorted(known))})")
+def _names_of(value: Made) -> set[str]:
+    return set(names_in(texts_of(value)))
 
 
 class Signature:
@@ -123,18 +121,17 @@ class Signature:
         """Tell what must never be quoted."""
         return [value.get_secret_value() for value in self.options.values.values() if isinstance(value, SecretStr)]
 
-    def _placed(self, place: str, *, early: bool) -> Iterator[tuple[str, Value]]:
+    def _placed(self, place: str, *, early: bool) -> Iterator[tuple[str, Made]]:
         for name, value in getattr(self.options, place).items():
             if self._looks(value) != early:
                 yield name, value
 
-    def _looks(self, value: SecretValue | Value) -> bool:
+    def _looks(self, value: Made) -> bool:
         """Tell whether a value looks at the question, itself or through another value."""
-        names = {name for text in texts_of(value) for name in names_in(text)}
         values = self.options.values
         return any(
             name in _LOOKING or name.startswith(_FIELDS) or (name in values and self._looks(values[name]))
-            for name in names
+            for name in _names_of(value)
         )
 
 
@@ -149,11 +146,11 @@ class _Scene:
         self._now = now
         self._found: dict[str, Any] = dict(known)
 
-    def text_of(self, value: SecretValue | Value) -> str:
+    def text_of(self, value: Made) -> str:
         text = self._made(value)
         return text.decode(self._request.encoding, "replace") if isinstance(text, bytes) else text
 
-    def _made(self, value: SecretValue | Value) -> str | bytes:
+    def _made(self, value: Made) -> str | bytes:
         try:
             return made(value, self._rendered, *self._now)
         except ValueError as error:

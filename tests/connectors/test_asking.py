@@ -200,7 +200,7 @@ async def test_a_query_can_be_sent_in_gbk():
 @pytest.mark.parametrize(
     ("wrong", "said"),
     [
-        ({"query": {"q": "{sinse}"}}, r"no value is called {sinse} \(known: page, since, until\)"),
+        ({"query": {"q": "{sinse}"}}, r"`query`: no value is called {sinse}; did you mean {since}\?"),
         ({"query": {"q": "x > {since}"}}, "need `since`"),
         ({"query": {"q": "x > {since}"}, "since": {"field": "u"}}, "needs `since.start`"),
         ({"url": "https://h.example/{page}", "page": {"by": "cursor", "next": "n"}}, "needs `page.first`"),

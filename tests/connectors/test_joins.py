@@ -279,7 +279,7 @@ async def test_a_table_without_end_is_refused():
     [
         ({"lookups": {"o": {"by": "org"}}}, "either `url`, or `inside`"),
         ({"lookups": {"o": {"by": "org", "url": "/x", "inside": "y"}}}, "either `url`, or `inside`"),
-        ({"lookups": {"o": {"by": "org", "url": "/{id}"}}}, r"no value is called {id} \(known: ids\)"),
+        ({"lookups": {"o": {"by": "org", "url": "/{id}"}}}, r"no value is called {id}; did you mean {ids}\?"),
         ({"lookups": {"o": {"by": "a[b", "url": "/x"}}}, "path"),
         ({"detail": {"url": "/{a[b}"}}, "no path"),
         ({"detail": {"url": "/x", "query": {"q": "{a[b}"}}}, "no path"),
