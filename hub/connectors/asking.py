@@ -25,8 +25,9 @@ class Asked(Options):
     """The URL to ask; may be relative to the list's. `{name}` stands for a value, percent-encoded."""
     method: Literal["GET", "POST"] = "GET"
     """How to ask."""
-    query: Mapping[str, Scalar] = {}
-    """Parameters that every question carries; `{name}` stands for a value, without which it is left out."""
+    query: Mapping[str, Scalar | Sequence[Scalar]] = {}
+    """Parameters that every question carries, one with a list once for each; one whose `{name}` is missing is left out.
+    """
     body: Mapping[str, Any] | str | None = None
     """The body of a POST: fields, or a text with `body_type: xml` or `text`. `"{name}"` alone keeps its type."""
     body_type: Literal["json", "form", "multipart", "xml", "text"] = "json"
@@ -76,10 +77,17 @@ def question(
     url = filled_url(urljoin(manner.url, asked.url), find)
     if url is None:
         return None
-    parameters = {name: plain(value) for name, value in filled(asked.query, find).items()}
+    parameters = {name: _parameter(value, asked.query[name]) for name, value in filled(asked.query, find).items()}
     headers = filled(manner.headers, find, plain)
     request = Request(asked.method, url, parameters | dict(query or {}), headers, encoding=manner.encoding)
     return request if asked.method == "GET" else _with_body(request, asked, find, body or {})
+
+
+def _parameter(value: Any, written: Any) -> str | list[str]:
+    """Write a parameter: a list in the configuration is sent as several, one that a place stands for as one."""
+    if not isinstance(written, list | tuple):
+        return plain(value)
+    return [plain(each) for part in value for each in (part if isinstance(part, list) else [part])]
 
 
 def _with_body(request: Request, asked: Asked, find: Find, added: Mapping[str, Any]) -> Request | None:
@@ -91,7 +99,7 @@ def _with_body(request: Request, asked: Asked, find: Find, added: Mapping[str, A
     if asked.body_type == "json":
         return replace(request, body=reduce(_field_as_text, asked.as_text, with_fields(fields, added)))
     kind = "multipart/form-data" if asked.body_type == "multipart" else ""
-    return replace(request, form={name: _form_text(value) for name, value in {**fields, **added}.items()}, kind=kind)
+    return replace(request, form={name: _form_value(value) for name, value in {**fields, **added}.items()}, kind=kind)
 
 
 def _escaped(value: Any) -> str:
@@ -105,5 +113,7 @@ def _field_as_text(body: dict[str, Any], path: str) -> dict[str, Any]:
     return body if value is None or isinstance(value, str) else with_fields(body, {path: orjson.dumps(value).decode()})
 
 
-def _form_text(value: Any) -> str:
+def _form_value(value: Any) -> str | list[str]:
+    if isinstance(value, list) and all(isinstance(each, str | int | float) for each in value):
+        return [plain(each) for each in value]
     return orjson.dumps(value).decode() if isinstance(value, Mapping | list) else "" if value is None else plain(value)

@@ -10,6 +10,7 @@ from pydantic import AfterValidator
 
 _NAMED = ("iso", "epoch_s", "epoch_ms", "http")
 _IN_UTC = re.compile(r"(?:%[HMSf]|0)Z")
+_DOT_NET = re.compile(r"^/Date\((-?\d{1,17})(?:[+-]\d{4})?\)/$")
 _SECONDS = re.compile(r"%[STXcsfr]")
 _CLOCK = re.compile(r"%[HIMpRSTXcsfr]")
 
@@ -56,7 +57,8 @@ def read_time(value: Any, written: str, zone: ZoneInfo) -> datetime | None:
     """Read a source's time, or None; one without an offset is in the source's zone."""
     try:
         if written in {"epoch_s", "epoch_ms"}:
-            return datetime.fromtimestamp(float(value) / (1000 if written == "epoch_ms" else 1), UTC)
+            seconds = float(_DOT_NET.sub(r"\1", value) if isinstance(value, str) else value)
+            return datetime.fromtimestamp(seconds / (1000 if written == "epoch_ms" else 1), UTC)
         return in_zone(_parse(str(value).strip(), written), _zone_of(written, zone))
     except (ValueError, OverflowError, OSError):
         return None

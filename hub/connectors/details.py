@@ -16,6 +16,9 @@ from hub.connectors.placeholders import Find
 from hub.errors import SourceRefused
 from hub.model import Ticket
 
+ASKED = "asked"
+"""The name under which a ticket tells which round of `for_each` it came with."""
+
 
 class Detail(Asked):
     """One more call for each ticket, joined to it under a name. `{path}` in its texts is a value of the ticket."""
@@ -65,10 +68,12 @@ def url_details(options: Detail, manner: Manner) -> "DetailCalls":
 
 
 def finding(ticket: Ticket) -> Find:
-    """Find what a path names in a ticket: a text, a number, or a list of them."""
+    """Find what a path names in a ticket, or in its round: a text, a number, or a list of them."""
 
     def find(path: str) -> Any:
         value = reader(path)(ticket)
+        if value is None and isinstance(asked := ticket.get(ASKED), dict):
+            value = asked.get(path)
         return value if isinstance(value, str | int | float | list) and value not in ("", []) else None
 
     return find

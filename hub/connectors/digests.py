@@ -32,6 +32,8 @@ class Digest(Options):
     """The key of the HMAC, or the private key (PEM) of a signature; usually `{name}`."""
     as_: Writing = Field("hex", alias="as")
     """How it is written; `bytes` is for the key or the text of another one."""
+    cut: tuple[int, int] | None = None
+    """The characters to keep of it, from and to: `[8, 24]` is the short MD5 of sixteen."""
 
     @field_validator("hash")
     @classmethod
@@ -54,7 +56,8 @@ class Digest(Options):
 
     def of_texts(self, render: Render) -> str | bytes:
         """Compute it. Raises ValueError where the key does not fit."""
-        return _written(self._raw(render(self.of), render(self.key) if self.key is not None else None), self.as_)
+        whole = _written(self._raw(render(self.of), render(self.key) if self.key is not None else None), self.as_)
+        return whole if self.cut is None else whole[slice(*self.cut)]
 
     def _raw(self, message: bytes, key: bytes | None) -> bytes:
         if self.hash == "none":

@@ -1,7 +1,7 @@
 """Hold one question and one answer as they go over HTTP, and parse what came. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from hashlib import blake2b
 from typing import Any, Literal, TypeAlias
@@ -16,11 +16,18 @@ from hub.connectors.masking import excerpt
 
 AnswerFormat: TypeAlias = Literal["auto", "json", "xml"]
 
+Values: TypeAlias = str | Sequence[str]
+"""What a parameter carries; several values are sent as several parameters of the name."""
+
 _HTML = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html\b)")
 
 
 class WebPage(NotReadable):
     """A page for people came in place of data: an error page, or the login page of a session that has ended."""
+
+
+class EmptyBody(NotReadable):
+    """Nothing came, not even an empty list."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,10 +40,10 @@ class Request:
 
     method: str
     url: str
-    query: Mapping[str, str] = field(default_factory=dict)
+    query: Mapping[str, Values] = field(default_factory=dict)
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
-    form: Mapping[str, str] | None = None
+    form: Mapping[str, Values] | None = None
     text: str | None = None
     kind: str = ""
     encoding: str = "utf-8"
@@ -48,7 +55,9 @@ class Request:
             return url
         if self.encoding == "utf-8":
             return url.extend_query(self.query)
-        query = "&".join(part for part in (url.raw_query_string, urlencode(self.query, encoding=self.encoding)) if part)
+        query = "&".join(
+            part for part in (url.raw_query_string, urlencode(self.query, doseq=True, encoding=self.encoding)) if part
+        )
         return URL(f"{url.with_query(None)}?{query}", encoded=True)
 
     def content(self) -> tuple[bytes, str] | None:
@@ -60,13 +69,19 @@ class Request:
         if self.form is not None:
             kind = "application/x-www-form-urlencoded"
             charset = "" if self.encoding == "utf-8" else f"; charset={self.encoding}"
-            return urlencode(self.form, encoding=self.encoding).encode(), kind + charset
+            return urlencode(self.form, doseq=True, encoding=self.encoding).encode(), kind + charset
         return None if self.body is None else (orjson.dumps(self.body), "application/json")
 
 
-def _multipart(form: Mapping[str, str], encoding: str) -> tuple[bytes, str]:
+def flat(parameters: Mapping[str, Values]) -> Iterator[tuple[str, str]]:
+    """Yield every parameter, one of several values once for each."""
+    for name, values in parameters.items():
+        yield from ((name, value) for value in ([values] if isinstance(values, str) else values))
+
+
+def _multipart(form: Mapping[str, Values], encoding: str) -> tuple[bytes, str]:
     # The boundary comes from what it bounds, so that a question reads the same when it is signed and when it is sent.
-    values = [(name, value.encode(encoding)) for name, value in form.items()]
+    values = [(name, value.encode(encoding)) for name, value in flat(form)]
     boundary = blake2b(repr(values).encode(), digest_size=16).hexdigest()
     lines = [
         f'--{boundary}\r\nContent-Disposition: form-data; name="{_quoted(name)}"\r\n\r\n'.encode() + value + b"\r\n"
@@ -92,6 +107,11 @@ class Answer:
     cookies: Mapping[str, str] = field(default_factory=dict)
 
     @property
+    def is_nothing(self) -> bool:
+        """Whether it says that there is nothing (204), or nothing new (304)."""
+        return self.status in {204, 304}
+
+    @property
     def links(self) -> list[str]:
         return self.headers.getall("Link", [])
 
@@ -113,14 +133,14 @@ class Answer:
 def parse(
     answer: Answer, *, answer_format: AnswerFormat = "auto", encoding: str | None = None, lenient: bool = False
 ) -> Any:
-    """Parse an answer as what it says, or looks like; None for 204.
+    """Parse an answer as what it says, or looks like; None for 204 and 304.
 
     An HTML page is an error whatever its status: read as no tickets, it would hide an outage.
     """
-    if answer.status == 204:
+    if answer.is_nothing:
         return None
     if not answer.body.strip():
-        raise NotReadable("answered 200 with an empty body", hint="an empty list would be []")
+        raise EmptyBody("answered 200 with an empty body", hint="an empty list would be []")
     markup = looks_like_xml(answer.body)
     if markup and (_HTML.match(answer.body) or "html" in answer.content_type):
         raise WebPage(_unlike("XML" if answer_format == "xml" else "JSON", answer))

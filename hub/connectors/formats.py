@@ -66,6 +66,15 @@ def encoding_named(name: str) -> str:
     return "gb18030" if codec in _CHINESE else codec
 
 
+def known_encoding(name: str) -> str:
+    """Check an encoding in the configuration."""
+    try:
+        encoding_named(name)
+    except LookupError:
+        raise ValueError(f"no encoding is called {name!r}; try utf-8 or gb18030") from None
+    return name
+
+
 def strict_for(encoding: str) -> str:
     """Name the strict error handler of an encoding: in the GB family it knows the euro sign."""
     return "hub.euro" if encoding == "gb18030" else "strict"

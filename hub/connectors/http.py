@@ -8,25 +8,24 @@ import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass, field, replace
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any, Literal, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiolimiter import AsyncLimiter
 from multidict import CIMultiDict
-from pydantic import SecretStr, model_validator
 from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
 from yarl import URL
 
 from hub.connectors.auth import Credentials
-from hub.connectors.base import Limits, Options, Retry
+from hub.connectors.base import Limits, Retry
 from hub.connectors.exchange import Answer, AnswerFormat, Request, WebPage, parse
 from hub.connectors.formats import NotReadable
 from hub.connectors.masking import excerpt, hide
+from hub.connectors.tls import TOO_OLD, Tls, Trust
 from hub.connectors.urls import bare
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
@@ -46,39 +45,6 @@ _FORBIDDEN = tuple(
     ipaddress.ip_network(network)
     for network in ("169.254.0.0/16", "100.100.100.200/32", "0.0.0.0/32", "::/128", "fe80::/10", "fd00:ec2::254/128")
 )
-
-
-class Tls(Options):
-    ca: str | None = None
-    """A file of certificates (PEM) to trust beside the system's own; relative to connectors.yaml."""
-    certificate: str | None = None
-    """The hub's own certificate (PEM), for a source that asks for one; relative to connectors.yaml."""
-    key: str | None = None
-    """Its private key (PEM), where that is a file of its own."""
-    password: SecretStr | None = None
-    """The password of the private key."""
-
-    @model_validator(mode="after")
-    def _key_of_what(self) -> "Tls":
-        if self.certificate is None and (self.key is not None or self.password is not None):
-            raise ValueError("`key` and `password` belong to a `certificate`")
-        return self
-
-    def identity(self, folder: Path) -> "Identity | None":
-        """What the hub shows of itself."""
-        if self.certificate is None:
-            return None
-        password = self.password.get_secret_value() if self.password else ""
-        return Identity(folder / self.certificate, folder / self.key if self.key else None, password)
-
-
-@dataclass(frozen=True, slots=True)
-class Identity:
-    """The hub's own certificate, and the files that prove it."""
-
-    certificate: Path
-    key: Path | None
-    password: str = field(default="", repr=False)
 
 
 class LoginExpired(SourceRefused):
@@ -110,24 +76,22 @@ class Web:
         retry: Retry,
         signer: Credentials,
         *,
-        ca: Path | None = None,
-        identity: Identity | None = None,
+        trust: Trust | None = None,
         secrets: Iterable[str] = (),
     ) -> None:
         self._limits = limits
         self._retry = retry
         self._signer = signer
-        self._ca = ca
-        self._identity = identity
+        self._trust = trust or Trust()
         self._secrets = list(secrets)
-        self._tls: ssl.SSLContext | None = None
+        self._tls: ssl.SSLContext | Literal[True] | None = None
         self._kept: _Kept | None = None
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:
         """Open connections for one run."""
         connector = aiohttp.TCPConnector(
-            limit=self._limits.concurrency, socket_factory=_guarded_socket, ssl=self._trust(), ttl_dns_cache=60
+            limit=self._limits.concurrency, socket_factory=_guarded_socket, ssl=self._context(), ttl_dns_cache=60
         )
         kept = self._kept_between_runs()
         async with aiohttp.ClientSession(
@@ -142,11 +106,9 @@ class Web:
                 http, self._limits, self._retry, signer=self._signer, limiter=kept.limiter, secrets=self._secrets
             )
 
-    def _trust(self) -> ssl.SSLContext | Literal[True]:
-        if self._ca is None and self._identity is None:
-            return True  # aiohttp has the system's certificates read already, which takes longer than a page.
+    def _context(self) -> ssl.SSLContext | Literal[True]:
         if self._tls is None:
-            self._tls = _context(self._ca, self._identity)
+            self._tls = self._trust.context()
         return self._tls
 
     def _kept_between_runs(self) -> "_Kept":
@@ -166,24 +128,6 @@ class _Kept:
     loop: asyncio.AbstractEventLoop
     limiter: AsyncLimiter
     jar: aiohttp.CookieJar
-
-
-def _context(ca: Path | None, identity: Identity | None) -> ssl.SSLContext:
-    """Trust an authority, and show a certificate of our own. Raises SourceRefused where a file is not there."""
-    context = ssl.create_default_context()
-    if ca is not None:
-        try:
-            context.load_verify_locations(ca)
-        except OSError as error:
-            raise SourceRefused(f"tls.ca: {error.strerror or 'no certificates in it'}: {ca}") from None
-    if identity is not None:
-        try:
-            # Without a password at hand OpenSSL would ask for it at the terminal, and wait.
-            context.load_cert_chain(identity.certificate, identity.key, lambda: identity.password)
-        except OSError as error:
-            problem = error.strerror if not isinstance(error, ssl.SSLError) else "no certificate with its key in it"
-            raise SourceRefused(f"tls.certificate: {problem}: {identity.certificate}") from None
-    return context
 
 
 class Session:
@@ -299,7 +243,7 @@ class Session:
             except TimeoutError:
                 seconds = f"{self._limits.timeout.total_seconds():g} s"
                 raise SourceUnavailable(f"{place} gave no whole answer within {seconds}") from None
-            except (aiohttp.ClientError, OSError) as error:
+            except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise _connection_error(place, error) from None
         try:
             if send is None or answer.status not in _REDIRECTS:
@@ -369,7 +313,7 @@ class Session:
 
     def _judge(self, answer: Answer) -> None:
         status = answer.status
-        if 200 <= status < 300:
+        if 200 <= status < 300 or answer.is_nothing:
             return
         if status in _REDIRECTS:
             raise SentElsewhere(
@@ -436,8 +380,17 @@ def _connection_error(place: str, error: Exception) -> SourceError:
             f"{place}: the certificate of the source is not to be trusted: {reason}",
             hint="if the source has its own authority, name its certificate under tls.ca",
         )
+    if isinstance(cause, ssl.SSLError) and cause.reason in TOO_OLD:
+        return SourceRefused(
+            f"{place}: no TLS that both sides know ({cause.reason})",
+            hint="where the server cannot be renewed, write `tls: {legacy: true}`",
+        )
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return SourceRefused(f"{place}: not a URL that can be asked")
+    if isinstance(error, ValueError):
+        return SourceRefused(f"{place}: cannot be asked: a header would hold a line break or another control character")
+    if isinstance(error, aiohttp.ClientResponseError) and "content-encoding" in error.message:
+        return SourceRefused(f"{place}: packs its answer in a way that was not asked for: {excerpt(error.message)}")
     if isinstance(error, aiohttp.ClientPayloadError):
         return SourceUnavailable(f"{place}: the connection broke off in the middle of the answer")
     if isinstance(cause, OSError):

@@ -13,8 +13,8 @@ from hub.connectors.formats import looks_like_xml
 from hub.connectors.http import Session
 from hub.connectors.paging import At, ByLink, ByNextUrl, Paging, next_link, whole_number
 from hub.connectors.paths import Path, reader
-from hub.connectors.payloads import Records
-from hub.connectors.placeholders import Find
+from hub.connectors.payloads import NothingThere, Records
+from hub.connectors.placeholders import TIMES, Find, base_of
 from hub.connectors.since import Since, Walk, window_parameters, window_texts
 from hub.connectors.urls import same_host
 from hub.connectors.walking import Part, Walker
@@ -29,7 +29,6 @@ MOST_ROWS = 200_000
 """How many rows are held at once to be joined to tickets."""
 
 _EPOCHS = frozenset({"epoch_s", "epoch_ms"})
-_OWN_NAMES = frozenset({"since", "until", "page"})
 
 
 class Count(Options):
@@ -61,7 +60,7 @@ class PagedList:
         self._manner = manner
         self._since = since
         self._in_body = asked.method == "POST" and send_in != "query" and not isinstance(asked.body, str)
-        self._names = frozenset(asked.names())
+        self._names = frozenset(map(base_of, asked.names()))
         self._count = count
 
     async def pages(
@@ -77,7 +76,10 @@ class PagedList:
                 totals[walk.window] = await self._counted(session, walk, find, self._count)
             if totals.get(walk.window) == 0:
                 return Part(None, [], total=0)
-            part = await session.fetch(self.question(walk, find), self._read)
+            try:
+                part = await session.fetch(self.question(walk, find), self._read)
+            except NothingThere:
+                return Part(None, [], total=0)
             part = replace(part, total=totals.get(walk.window))
             return part if complete is None or walker.is_cut(part, walk) else await complete(part)
 
@@ -117,11 +119,20 @@ class PagedList:
         return put
 
     def _finding(self, window: Window, at: At | None, find: Find) -> Find:
-        start, end = window_texts(self._since, window, self._manner.zone)
-        own: dict[str, Any] = {"since": start, "until": end, "page": at}
-        if self._since is not None and self._since.format in _EPOCHS:
-            own |= {name: int(own[name]) for name in ("since", "until") if own[name] is not None}
-        return lambda name: own[name] if name in _OWN_NAMES else find(name)
+        def found(name: str) -> Any:
+            base, _, written = name.partition(":")
+            if base == "page":
+                return at
+            return self._time(base, written, window) if base in TIMES else find(name)
+
+        return found
+
+    def _time(self, name: str, written: str, window: Window) -> str | int | None:
+        """Write where the window starts or ends, as `since.format` says or the place itself: `{since:%Y%m%d}`."""
+        start, end = window_texts(self._since, window, self._manner.zone, written or None)
+        text = start if name == "since" else end
+        is_number = (written or (self._since.format if self._since else "")) in _EPOCHS
+        return int(text) if text is not None and is_number else text
 
     async def _counted(self, session: Session, walk: Walk, find: Find, count: Count) -> int:
         asked = self._asked.model_copy(update={"url": count.url})

@@ -38,6 +38,8 @@ class Lookup(Asked):
     """How the table is paged."""
     chunk: int = Field(100, ge=1, le=10_000)
     """How many `{ids}` to ask for at once."""
+    join: str | None = None
+    """What stands between `{ids}` in a text, such as `','` for `id in ('{ids}')`; left out, a comma."""
     optional: bool = False
     """A table that the source refuses joins null; otherwise that stops the run."""
 
@@ -94,12 +96,16 @@ class LookupCalls:
         missing = [name for name in wanted if name not in known]
         for start in range(0, len(missing), self._options.chunk):
             chunk = missing[start : start + self._options.chunk]
-            found = await self._asked(session, {"ids": [wanted[name] for name in chunk]})
+            ids = [wanted[name] for name in chunk]
+            join = self._options.join
+            found = await self._asked(session, {"ids": ids if join is None else join.join(map(str, ids))})
             known.update({name: found.get(name) for name in chunk})
 
     async def _asked(self, session: Session, values: Mapping[str, Any]) -> Table:
         try:
-            rows = await self._list.whole(session, lambda name: values.get(name, UNKNOWN))
+            rows = await self._list.whole(
+                session, lambda name: values.get(name, None if name.isidentifier() else UNKNOWN)
+            )
         except NotThere:
             return {}
         except SourceRefused as error:

@@ -13,10 +13,11 @@ from hub.connectors.base import Limits, Options, Place, Retry
 from hub.connectors.clocks import read_time, write_time
 from hub.connectors.exchange import Answer, Request, parse
 from hub.connectors.formats import NotReadable
-from hub.connectors.http import NotThere, Session, Tls, Web
+from hub.connectors.http import NotThere, Session, Web
 from hub.connectors.masking import excerpt
 from hub.connectors.paging import PageSize, parameters_of, size_parameters
 from hub.connectors.since import Moment
+from hub.connectors.tls import Tls
 from hub.connectors.urls import Url
 from hub.connectors.windows import Grid, Window
 from hub.errors import SourceRefused
@@ -124,8 +125,7 @@ class Open311:
             options.limits,
             options.retry,
             credentials(options.auth, place.timezone),
-            ca=place.folder / options.tls.ca if options.tls.ca else None,
-            identity=options.tls.identity(place.folder),
+            trust=options.tls.at(place.folder),
         )
 
     async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:

@@ -81,6 +81,16 @@ class _Sized(Options):
     def is_full(self, tickets: int) -> bool:
         return self.size is not None and tickets >= self.size.value
 
+    @model_validator(mode="after")
+    def _short_of_what(self) -> "_Sized":
+        if getattr(self, "until", "") == "short" and self.size is None:
+            raise ValueError("`until: short` needs `size`, or no page would count as short")
+        return self
+
+    def _is_enough(self, turn: Turn, until: str) -> bool:
+        """Tell whether the run may end with this page, whatever the source says."""
+        return (until == "short" and not self.is_full(turn.tickets)) or (until == "seen" and turn.stale)
+
 
 class _Told(_Sized):
     more: Path | None = None
@@ -100,19 +110,11 @@ class _Counted(_Told):
     until: Literal["empty", "short", "seen"] = "empty"
     """The last page is empty, or shorter than `size`, or (read newest first) holds nothing newer than the last run."""
 
-    @model_validator(mode="after")
-    def _short_of_what(self) -> "_Counted":
-        if self.until == "short" and self.size is None:
-            raise ValueError("`until: short` needs `size`, or no page would count as short")
-        return self
-
     def total(self, payload: Any, headers: Mapping[str, str] | None = None) -> int | None:
         return whole_number(_told(self.total_path, payload, headers or {})) if self.total_path else None
 
     def _is_last(self, turn: Turn) -> bool:
-        if turn.tickets == 0 or (self.until == "short" and not self.is_full(turn.tickets)):
-            return True
-        if self.until == "seen" and turn.stale:
+        if turn.tickets == 0 or self._is_enough(turn, self.until):
             return True
         return super()._is_last(turn) or (turn.total is not None and turn.seen >= turn.total)
 
@@ -148,12 +150,23 @@ class ByOffset(_Counted):
     by: Literal["offset"]
     send: str = "offset"
     """The parameter that carries the number of tickets to skip."""
+    to: str | None = None
+    """The parameter that carries the last row, for sources that are asked for a range of rows; needs `size`."""
+    start: int = Field(0, ge=0, le=1, alias="first")
+    """The number of the first row, where the source counts from 1."""
+
+    @model_validator(mode="after")
+    def _range_of_what(self) -> "ByOffset":
+        if self.to is not None and self.size is None:
+            raise ValueError("`to` needs `size`, or no row would be the last")
+        return self
 
     def first(self) -> At:
-        return 0
+        return self.start
 
     def parameters(self, at: At | None) -> dict[str, str]:
-        return {self.send: str(at), **super().parameters(at)}
+        last = {self.to: str((whole_number(at) or 0) + self.size.value - 1)} if self.to and self.size else {}
+        return {self.send: str(at), **last, **super().parameters(at)}
 
     def after(self, turn: Turn) -> At | None:
         # By what came, not by what was asked: a source that caps the size would skip tickets otherwise.
@@ -170,6 +183,8 @@ class ByCursor(_Told):
     """Where the answer holds the cursor of the next page."""
     keep: bool = False
     """The cursor stays good between runs: the next run goes on from it, and `since` is sent only without one."""
+    until: Literal["told", "short", "seen"] = "told"
+    """Besides where the source says so: a page shorter than `size`, or (read newest first) older than the last run."""
 
     def sends_since(self, at: At | None) -> bool:
         return at is None or not self.keep
@@ -182,7 +197,7 @@ class ByCursor(_Told):
         # The same cursor over an empty page is how some feeds say that nothing is new.
         if following is None or self._is_last(turn) or (turn.tickets == 0 and following == turn.at):
             return None
-        return following
+        return None if self._is_enough(turn, self.until) else following
 
     def following(self, turn: Turn) -> At | None:
         """Read the cursor that stands in the answer, whether or not there is more."""
@@ -199,16 +214,10 @@ class ByLast(_Sized):
     """Where a ticket holds it, such as `tid`; the list must be sorted by it."""
     start: At | None = Field(None, alias="first")
     """What to send for the first page; left out, nothing."""
-    until: Literal["empty", "short"] = "empty"
-    """The last page is empty, or shorter than `size`."""
+    until: Literal["empty", "short", "seen"] = "empty"
+    """The last page is empty, or shorter than `size`, or (read newest first) holds nothing newer than the last run."""
     keep: bool = False
     """The list only grows at its end: the next run goes on after the last ticket of this one."""
-
-    @model_validator(mode="after")
-    def _short_of_what(self) -> "ByLast":
-        if self.until == "short" and self.size is None:
-            raise ValueError("`until: short` needs `size`, or no page would count as short")
-        return self
 
     def first(self) -> At | None:
         return self.start
@@ -222,9 +231,7 @@ class ByLast(_Sized):
     def after(self, turn: Turn) -> At | None:
         following = self.following(turn)
         # A source that answers from the last ticket on, that one included, ends with nothing but it.
-        if following is None or following == turn.at or (self.until == "short" and not self.is_full(turn.tickets)):
-            return None
-        return following
+        return None if following == turn.at or self._is_enough(turn, self.until) else following
 
     def following(self, turn: Turn) -> At | None:
         """Read what the last ticket holds."""
@@ -237,25 +244,31 @@ class ByNextUrl(_Told):
     by: Literal["next_url"]
     next: Path
     """Where the answer holds the URL of the next page, such as `links.next`."""
+    until: Literal["told", "seen"] = "told"
+    """Besides where the source says so: (read newest first) a page that holds nothing newer than the last run."""
 
     def sends_since(self, at: At | None) -> bool:
         return at is None
 
     def after(self, turn: Turn) -> At | None:
         found = turn.told(self.next)
-        return found if isinstance(found, str) and found and not self._is_last(turn) else None
+        if not isinstance(found, str) or not found or self._is_last(turn):
+            return None
+        return None if self._is_enough(turn, self.until) else found
 
 
 class ByLink(_Sized):
     """The Link header of each answer holds the URL of the next page (RFC 8288)."""
 
     by: Literal["link"]
+    until: Literal["told", "seen"] = "told"
+    """Besides where the source says so: (read newest first) a page that holds nothing newer than the last run."""
 
     def sends_since(self, at: At | None) -> bool:
         return at is None
 
     def after(self, turn: Turn) -> At | None:
-        return turn.link
+        return None if self._is_enough(turn, self.until) else turn.link
 
 
 class OnePage(_Sized):

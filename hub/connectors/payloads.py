@@ -29,7 +29,11 @@ class ErrorEnvelope(Options):
     expired: Sequence[int | str] = ()
     """Codes that say the token is no longer good: logs in again, once a run."""
     absent: Sequence[int | str] = ()
-    """Codes that say that there is no such thing: the detail of a ticket is null then."""
+    """Codes that say that there is nothing: a list is empty then, and the detail of a ticket null."""
+
+
+class NothingThere(NotThere):
+    """The envelope of an answer says that there is nothing: no such ticket, or none at all."""
 
 
 class Records:
@@ -59,7 +63,10 @@ class Records:
         # XML leaves out an element that would be empty, so only its root must be there.
         absent = missing(path.split(".")[0] if markup else path, payload)
         if absent is not None:
-            raise SourceRefused(f"holds no `{absent}` of `records: {path}`; it holds {keys_of(payload)}")
+            raise SourceRefused(
+                f"holds no `{absent}` of `records: {path}`; it holds {keys_of(payload)}",
+                hint=f"if that is how it says that there are none, write `records: {path} || `[]``",
+            )
 
 
 def keys_of(payload: Any) -> str:
@@ -107,7 +114,7 @@ def judge(payload: Any, envelope: ErrorEnvelope) -> None:
         raise SourceUnavailable(said)
     if _among(code, envelope.expired):
         raise LoginExpired(said, hint="check `auth`")
-    raise NotThere(said) if _among(code, envelope.absent) else SourceRefused(said)
+    raise NothingThere(said) if _among(code, envelope.absent) else SourceRefused(said)
 
 
 def _among(code: Any, codes: Iterable[Any]) -> bool:

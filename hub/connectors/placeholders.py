@@ -13,6 +13,7 @@ from urllib.parse import quote
 Find: TypeAlias = Callable[[str], Any]
 """Find what a name stands for: None where there is no such value, UNKNOWN for what is no name and stays as it is."""
 
+TIMES: Final = frozenset({"since", "until"})
 UNKNOWN: Final = object()
 LEFT_OUT: Final = object()
 """What comes of a text whose value is not there: its place in the question stays empty."""
@@ -21,6 +22,12 @@ LEFT_OUT: Final = object()
 _NAME = r"""(?![^{}]*":)[^{}\s](?:[^{}\n]*[^{}\s])?"""
 _PLACE = re.compile(rf"\{{\{{({_NAME})\}}\}}|\{{({_NAME})\}}")
 _CLIMBING = frozenset({"", ".", ".."})
+
+
+def base_of(name: str) -> str:
+    """The name itself, where a format stands behind it: `{since:%Y%m%d}`."""
+    base, _, written = name.partition(":")
+    return base if written else name
 
 
 def names_in(shape: Any) -> Iterator[str]:
@@ -105,7 +112,15 @@ def filled_url(template: str, find: Find) -> str | None:
     values = {name: find(name) for name in names_in(template)}
     if any(not _fits_in_a_path(value) for value in values.values()):
         return None
-    return str(_text(template, values.__getitem__, lambda value: quote(plain(value), safe="")))
+    return _PLACE.sub(lambda place: _in_url(place, values), template)
+
+
+def _in_url(place: re.Match[str], values: Mapping[str, Any]) -> str:
+    if place[1]:
+        return quote(f"{{{place[1]}}}")
+    value = values[place[2]]
+    # A time is written as the configuration says, and may well lead through folders: `2026/03/01`.
+    return place[0] if value is UNKNOWN else quote(plain(value), safe="/" if base_of(place[2]) in TIMES else "")
 
 
 def _fits_in_a_path(value: Any) -> bool:

@@ -11,19 +11,20 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from hub.connectors.asking import Asked, Manner, Scalar
 from hub.connectors.auth import Auth, credentials
 from hub.connectors.base import Limits, Options, Place, Retry
-from hub.connectors.details import Detail, url_details
+from hub.connectors.details import ASKED, Detail, url_details
 from hub.connectors.exchange import Answer, AnswerFormat, parse, without_markup
-from hub.connectors.formats import encoding_named
-from hub.connectors.http import Session, Tls, Web
+from hub.connectors.formats import encoding_named, known_encoding
+from hub.connectors.http import Session, Web
 from hub.connectors.lists import Count, PagedList
 from hub.connectors.lookups import Lookup, LookupCalls
 from hub.connectors.paging import OnePage, Paging
 from hub.connectors.paths import Path
 from hub.connectors.payloads import ErrorEnvelope, judge, opened_inside
-from hub.connectors.placeholders import among, must_know, names_in, needed_in
+from hub.connectors.placeholders import among, base_of, must_know, names_in, needed_in
 from hub.connectors.rounds import Round, Rounds
 from hub.connectors.since import Since
-from hub.connectors.tables import CsvOptions, csv_rows, jsonl_rows, known_encoding
+from hub.connectors.tables import CsvOptions, csv_rows, jsonl_rows
+from hub.connectors.tls import Tls
 from hub.connectors.urls import Url
 from hub.connectors.walking import Part
 from hub.model import Cursor, Page
@@ -31,8 +32,6 @@ from hub.model import Cursor, Page
 _ROWS = frozenset({"csv", "jsonl"})
 _NAMES = frozenset({"since", "until", "page"})
 _PLACED = frozenset({"page", "offset", "cursor", "last"})
-_ASKED = "asked"
-"""The name under which a ticket tells which round of `for_each` it came with."""
 
 
 class RestOptions(Asked):
@@ -52,6 +51,8 @@ class RestOptions(Asked):
     """How a CSV answer is written."""
     encoding: str | None = None
     """The encoding of the answer, where the source says none or a wrong one; gb2312 and gbk are read as gb18030."""
+    blank: Literal["error", "empty"] = "error"
+    """What an answer without any body is: an error, or a list that is empty."""
     lenient: bool = False
     """Mend JSON that is broken in the usual ways: leading zeros, a comma too many, line breaks inside a text."""
     inner: Sequence[str] = ()
@@ -106,7 +107,8 @@ class RestOptions(Asked):
 
     @model_validator(mode="after")
     def _values_to_fill_in(self) -> "RestOptions":
-        named, needed = self.names(), {*names_in(self.url), *needed_in([self.query, self.body])}
+        named = self.names()
+        needed = {base_of(name) for name in (*names_in(self.url), *needed_in([self.query, self.body]))}
         if named & {"since", "until"} and self.since is None:
             raise ValueError("{since} and {until} need `since`, which says how times are written")
         if needed & {"since", "until"} and self.since and self.since.start is None:
@@ -119,11 +121,12 @@ class RestOptions(Asked):
 
     def names(self) -> set[str]:
         """The names that stand in the texts of the question."""
-        return super().names() | self._names_in("headers")
+        return {name for part in ("url", "query", "body", "headers") for name in self._names_in(part)}
 
     def _names_in(self, part: str) -> set[str]:
         texts = getattr(self, part)
-        return set(names_in([text.get_secret_value() for text in texts.values()] if part == "headers" else texts))
+        names = names_in([text.get_secret_value() for text in texts.values()] if part == "headers" else texts)
+        return {base_of(name) for name in names}
 
 
 class Rest:
@@ -140,8 +143,7 @@ class Rest:
             options.limits,
             options.retry,
             signer,
-            ca=place.folder / options.tls.ca if options.tls.ca else None,
-            identity=options.tls.identity(place.folder),
+            trust=options.tls.at(place.folder),
             secrets=headers.values(),
         )
         manner = Manner(
@@ -181,7 +183,7 @@ class Rest:
 
     async def _complete(self, session: Session, values: Round, part: Part) -> Part:
         """Join to the tickets of a page what the list leaves out."""
-        whole = [{**ticket, _ASKED: dict(values)} for ticket in part.tickets] if values else part.tickets
+        whole = [{**ticket, ASKED: dict(values)} for ticket in part.tickets] if values else part.tickets
         for detail in self._details:
             whole = await detail.join(session, whole)
         for lookup in self._lookups:
@@ -189,8 +191,10 @@ class Rest:
         return replace(part, whole=whole)
 
     def _opened(self, answer: Answer) -> Any:
-        """Parse an answer and look into its envelope."""
+        """Parse an answer and look into its envelope; None where there is nothing in it."""
         options = self._options
+        if options.blank == "empty" and not answer.body.strip():
+            return None
         if options.format == "csv":
             return list(csv_rows(without_markup(answer, "CSV"), options.csv))
         if options.format == "jsonl":

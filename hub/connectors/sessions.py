@@ -3,6 +3,7 @@
 import re
 import time
 from collections.abc import Iterable, Iterator, Mapping, Sequence
+from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 from functools import partial
 from typing import Annotated, Any, Literal
@@ -14,7 +15,7 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from hub.connectors.base import Options
 from hub.connectors.digests import Clock, SecretValue, made, texts_of
 from hub.connectors.exchange import Answer, Request, parse
-from hub.connectors.formats import readable
+from hub.connectors.formats import encoding_named, known_encoding, readable
 from hub.connectors.paths import Path, reader
 from hub.connectors.placeholders import among, filled_url, must_know, names_in, rendered
 from hub.connectors.places import TokenPlace
@@ -70,6 +71,8 @@ class LoginStep(Options):
     """Headers to send, in the same way."""
     type: Literal["json", "form", "query"] = "json"
     """How the fields are sent; those of a GET always go with the query."""
+    encoding: Annotated[str, AfterValidator(known_encoding)] = "utf-8"
+    """The encoding in which the source reads them."""
     read: Mapping[str, Path | Reading] = {}
     """Values to read from the answer: for the steps after it, and for `auth.sign`."""
 
@@ -171,12 +174,13 @@ class LogIn:
         url = filled_url(step.url, among(values))
         if url is None:
             raise SourceRefused("auth.login: a value that the URL needs is empty")
-        fields, headers = self._texts(step.send, values), self._texts(step.headers, values)
+        fields = self._texts(step.send, values)
+        plain = Request(
+            step.method, url, headers=self._texts(step.headers, values), encoding=encoding_named(step.encoding)
+        )
         if step.method == "GET" or step.type == "query":
-            return Request(step.method, url, query=fields, headers=headers)
-        if step.type == "form":
-            return Request(step.method, url, headers=headers, form=fields)
-        return Request(step.method, url, headers=headers, body=fields)
+            return replace(plain, query=fields)
+        return replace(plain, form=fields) if step.type == "form" else replace(plain, body=fields)
 
     def _texts(self, wanted: Mapping[str, SecretValue], values: Mapping[str, str]) -> dict[str, str]:
         return {name: self._text(value, values) for name, value in wanted.items()}

@@ -15,7 +15,7 @@ from yarl import URL
 from hub.connectors.base import Options
 from hub.connectors.clocks import TimeFormat, write_time
 from hub.connectors.digests import Made, SecretValue, Value, made, texts_of
-from hub.connectors.exchange import Request
+from hub.connectors.exchange import Request, flat
 from hub.connectors.placeholders import UNKNOWN, must_know, names_in, rendered
 from hub.connectors.places import keys_of, with_body, with_headers, with_query
 from hub.errors import SourceRefused
@@ -199,7 +199,7 @@ def _of_target(url: URL, part: str) -> str:
 
 
 def _query_of(request: Request) -> list[tuple[str, str]]:
-    return [*URL(request.url).query.items(), *request.query.items()]
+    return [*URL(request.url).query.items(), *flat(request.query)]
 
 
 def _field(request: Request, path: str) -> str | None:
@@ -219,8 +219,10 @@ def _header(request: Request, name: str) -> str | None:
 def _params(request: Request, params: Params) -> str:
     pairs = _query_of(request) if "query" in params.of else []
     if "body" in params.of:
-        fields = request.form if request.form is not None else request.body
-        pairs += [(name, _text(value)) for name, value in fields.items()] if isinstance(fields, Mapping) else []
+        if request.form is not None:
+            pairs += flat(request.form)
+        elif isinstance(request.body, Mapping):
+            pairs += [(name, _text(value)) for name, value in request.body.items()]
     kept = sorted((name, value) for name, value in pairs if name not in params.without and (value or params.empty))
     if params.encode:
         kept = [(quote(name, safe="~"), quote(value, safe="~")) for name, value in kept]

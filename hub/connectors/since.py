@@ -211,14 +211,17 @@ def window_parameters(options: Since | None, window: Window, zone: ZoneInfo) -> 
     return {options.send: start} if isinstance(options.send, str) else {options.send[0]: start, options.send[1]: end}
 
 
-def window_texts(options: Since | None, window: Window, zone: ZoneInfo) -> tuple[str | None, str | None]:
-    """Write where a window starts and ends; an open window has neither."""
+def window_texts(
+    options: Since | None, window: Window, zone: ZoneInfo, written: str | None = None
+) -> tuple[str | None, str | None]:
+    """Write where a window starts and ends, in the format of `since` or in another; an open window has neither."""
     if options is None or window.start is None:
         return None, None
     end = window.end
     if options.end == "inclusive" and options.grid(zone).by_day:
         end -= timedelta(seconds=1)
-    return write_time(window.start, options.format, zone), write_time(end, options.format, zone)
+    written = written or options.format
+    return write_time(window.start, written, zone), write_time(end, written, zone)
 
 
 def to_cursor(mark: Mark) -> Cursor:

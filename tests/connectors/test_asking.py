@@ -190,6 +190,34 @@ async def test_a_body_can_be_xml_in_which_every_value_stays_a_value():
     assert upstream.bodies == ['<q name="路灯" from="&lt;2026&amp;03"/>'.encode("gbk")]
 
 
+async def test_a_time_can_stand_in_several_formats_and_lead_through_folders():
+    cursor = await cursor_of(datetime(2026, 3, 1, 0, 30, tzinfo=UTC), overlap="0s")
+    async with serving(lambda _: json([])) as upstream:
+        source = rest(
+            f"{upstream.url}/export/{{since:%Y/%m/%d}}/list",
+            method="POST",
+            query={"hour": "{since:%H%M%S}"},
+            body={"ms": "{since:epoch_ms}", "to": "{until:epoch_s}"},
+            since={"field": "updated", "overlap": "0s", "start": "2024-01-01"},
+        )
+        await tickets(source, cursor)
+
+    assert upstream.asked[0].path_qs == "/export/2026/03/01/list?hour=083000"
+    assert upstream.bodies[0].startswith(b'{"ms":1772325000000,"to":1')
+
+
+async def test_a_list_of_values_is_sent_as_several_parameters():
+    async with serving(lambda _: json([])) as upstream:
+        await tickets(rest(f"{upstream.url}/t?x=1", query={"state[]": ["open", "重办"], "n": [1, True]}))
+        await tickets(rest(upstream.url, method="POST", body={"id": [1, 2], "rows": [{"a": 1}]}, body_type="form"))
+        gbk = {"query": {"q": ["诉", "求"]}, "send_encoding": "gbk"}
+        await tickets(rest(upstream.url, **gbk))
+
+    assert upstream.asked[0].path_qs == "/t?x=1&state%5B%5D=open&state%5B%5D=%E9%87%8D%E5%8A%9E&n=1&n=true"
+    assert upstream.bodies[1] == b"id=1&id=2&rows=%5B%7B%22a%22%3A1%7D%5D"
+    assert upstream.asked[2].raw_path == "/?q=%CB%DF&q=%C7%F3"
+
+
 async def test_a_query_can_be_sent_in_gbk():
     async with serving(lambda _: json([])) as upstream:
         await tickets(rest(f"{upstream.url}/t?a=1", query={"q": "诉求&"}, send_encoding="gbk"))

@@ -5,6 +5,7 @@ import gzip
 import ssl
 import subprocess
 import time
+import warnings
 import zlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
@@ -21,7 +22,7 @@ from upstream import in_turn, json, raw, serving
 
 from hub.connectors.http import retry_after
 from hub.connectors.masking import EXCERPT, excerpt
-from hub.errors import SourceRefused, SourceUnavailable
+from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
 ONE = [{"id": 1}]
 
@@ -217,6 +218,34 @@ def certificate(tmp_path: Path) -> Certificate:
         return context, pem
 
     return make
+
+
+async def test_an_answer_packed_as_nobody_asked_for_is_refused():
+    async with serving(lambda _: raw(b"\x8b\x05\x80[1]\x03", **{"Content-Encoding": "br"})) as upstream:
+        with pytest.raises(SourceRefused, match="packs its answer"):
+            await tickets(rest(upstream.url))
+
+    assert len(upstream.asked) == 1
+
+
+async def test_headers_beyond_all_measure_are_not_read():
+    async with serving(lambda _: raw(b"[]", **{"X-Big": "x" * 100_000})) as upstream:
+        with pytest.raises(SourceUnavailable, match="no answer"):
+            await tickets(rest(upstream.url))
+
+
+async def test_a_thousand_cookies_do_not_pile_up():
+    def answer(request: web.Request) -> web.Response:
+        page = int(request.query["page"])
+        response = json([{"id": page}] if page < 8 else [])
+        for number in range(60):
+            response.set_cookie(f"c{page}-{number}", "x" * 30)
+        return response
+
+    async with serving(answer) as upstream:
+        assert len(await tickets(rest(upstream.url, page={"by": "page"}))) == 7
+
+    assert max(len(request.headers.get("Cookie", "")) for request in upstream.asked) < 8192
 
 
 async def test_a_redirect_to_another_host_is_refused_by_name():
@@ -451,6 +480,34 @@ async def test_a_certificate_that_cannot_be_shown_is_named_and_nobody_is_asked_f
         await tickets(source)
 
     assert "wr0ng" not in str(caught.value)
+
+
+async def test_a_server_that_is_too_old_is_asked_only_where_told(certificate: Certificate):
+    context, ca = certificate("IP:127.0.0.1")
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.maximum_version = ssl.TLSVersion.TLSv1
+
+    assert await asked_over_tls(context, tls={"ca": str(ca), "legacy": True}) == ONE
+    with pytest.raises(SourceError):
+        await asked_over_tls(context, tls={"ca": str(ca)})
+
+
+async def test_a_server_that_is_too_old_is_told_with_the_cure():
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        writer.write(bytes.fromhex("15030100020246"))  # a fatal alert: protocol version
+        await writer.drain()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(SourceRefused, match=r"no TLS that both sides know \(TLSV1_ALERT.*legacy: true"):
+            await tickets(rest(f"https://127.0.0.1:{port}/"))
 
 
 def test_a_key_without_its_certificate_is_named():

@@ -41,6 +41,26 @@ async def test_several_details_are_joined_one_after_the_other():
     assert "/history?ticket=7" in asked(upstream)
 
 
+async def test_a_detail_knows_the_round_that_its_ticket_came_with():
+    async with serving(lambda r: json([{"id": 7}]) if r.path.endswith("list") else json({"path": r.path})) as upstream:
+        source = rest(f"{upstream.url}/{{area}}/list", for_each={"area": ["420802"]}, detail={"url": "tickets/{id}"})
+        (found,) = await tickets(source)
+
+    assert found["detail"] == {"path": "/420802/tickets/7"}
+
+
+async def test_ids_may_be_sent_as_several_parameters_or_in_quotes():
+    async with serving(in_turn([{"id": 1, "u": ["a", "b"]}], [], [])) as upstream:
+        lookups = {
+            "x": {"url": "/x", "query": {"ids[]": ["{ids}"]}, "by": "u"},
+            "y": {"url": "/y", "query": {"where": "id in ('{ids}')"}, "join": "','", "by": "u"},
+        }
+        await tickets(rest(f"{upstream.url}/list", lookups=lookups))
+
+    assert upstream.asked[1].path_qs == "/x?ids%5B%5D=a&ids%5B%5D=b"
+    assert upstream.asked[2].query["where"] == "id in ('a','b')"
+
+
 async def test_a_detail_may_be_asked_for_by_a_post():
     async with serving(in_turn([{"tid": 7}], {"body": "内容"})) as upstream:
         detail = {"url": "/detail", "method": "POST", "body": {"param": {"tid": "{tid}"}}, "as_text": ["param"]}

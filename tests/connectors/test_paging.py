@@ -63,6 +63,21 @@ async def test_offsets_go_by_what_came_where_the_source_caps_the_size():
     assert ids(found) == list(range(7))
 
 
+async def test_rows_may_be_asked_for_by_range_and_counted_from_one():
+    def ranged(request: web.Request) -> web.Response:
+        first, last = int(request.query["startRow"]), int(request.query["endRow"])
+        return json(ALL[first - 1 : last])
+
+    async with serving(ranged) as upstream:
+        page = {"by": "offset", "send": "startRow", "to": "endRow", "first": 1, "size": {"value": 3}}
+        found = await tickets(rest(upstream.url, page={**page, "until": "short"}))
+
+    assert ids(found) == list(range(7))
+    assert upstream.queries() == [
+        {"startRow": "1", "endRow": "3"}, {"startRow": "4", "endRow": "6"}, {"startRow": "7", "endRow": "9"}
+    ]  # fmt: skip
+
+
 async def test_the_first_page_may_be_number_zero():
     async with serving(in_turn([ALL[0]], [])) as upstream:
         await tickets(rest(upstream.url, page={"by": "page", "send": "pageIndex", "first": 0}))

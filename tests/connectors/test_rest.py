@@ -53,6 +53,27 @@ async def test_rows_that_are_no_objects_are_kept_to_be_rejected():
     assert await pulled([1, "二", None, {"id": 4}]) == [{"value": 1}, {"value": "二"}, {"value": None}, {"id": 4}]
 
 
+async def test_304_is_an_empty_list():
+    assert await pulled(lambda _: web.Response(status=304), records="data") == []
+
+
+async def test_an_empty_body_is_an_empty_list_only_where_told():
+    assert await pulled(lambda _: raw("", "text/plain"), records="data", blank="empty") == []
+    with pytest.raises(SourceRefused, match="empty body"):
+        await pulled(lambda _: raw("", "text/plain"), records="data")
+
+
+@pytest.mark.parametrize("page", [{"by": "none"}, {"by": "page"}, {"by": "cursor", "next": "next"}])
+async def test_a_code_can_mean_that_there_is_nothing(page: dict[str, str]):
+    error = {"path": "code", "ok": [0], "absent": [1001]}
+
+    assert await pulled({"code": 1001, "msg": "无数据"}, records="data.rows", error=error, page=page) == []
+
+
+async def test_a_path_that_may_lead_nowhere_is_written_with_an_alternative():
+    assert await pulled({"total": 0}, records="rows || `[]`") == []
+
+
 async def test_204_is_an_empty_list():
     assert await pulled(lambda _: web.Response(status=204), records="data") == []
 
@@ -114,6 +135,7 @@ async def test_a_code_worth_another_try_is_asked_again():
         ('[{"a": NaN}]', "application/json", "not JSON"),
         ('[{"a": -Infinity}]', "application/json", "not JSON"),
         ("[" * 100_000, "application/json", "depth"),
+        ('{"a":' * 100_000, "application/json", "depth"),
         ("[1e400]", "application/json", "not JSON"),
         ("{'a': 1}", "application/json", "not JSON"),
         ("[1] trailing", "application/json", "not JSON"),

@@ -314,6 +314,16 @@ async def test_a_token_can_go_into_the_body(place: dict[str, str], body: dict[st
     assert upstream.bodies[1] == sent
 
 
+@pytest.mark.parametrize("place", [{"header": "X-Token"}, {"cookie": "SID"}])
+async def test_a_token_that_would_begin_a_header_of_its_own_is_refused(place: dict[str, str]):
+    async with serving(lambda r: json({"t": "a\r\nX-Evil: 1"} if r.path == "/login" else [])) as upstream:
+        login = {"url": f"{upstream.url}/login", "send": {"user": "hub"}, "token": "t", "as": place}
+        with pytest.raises(SourceRefused, match="line break"):
+            await tickets(rest(f"{upstream.url}/t", auth={"login": login}))
+
+    assert [request.path for request in upstream.asked] == ["/login"]
+
+
 async def test_a_key_can_go_into_the_body_of_a_form():
     async with serving(lambda _: json([])) as upstream:
         options = {"method": "POST", "body": {"a": 1}, "body_type": "form"}

@@ -261,6 +261,20 @@ def test_parameters_are_written_as_told(params: dict[str, Any], written: str):
     assert request.headers["X"] == written
 
 
+def test_the_short_md5_is_the_middle_of_the_long_one():
+    short = {"hash": "md5", "of": "诉求", "as": "HEX", "cut": [8, 24]}
+
+    made = signed({"headers": {"X": short}}, Request("GET", URL)).headers["X"]
+
+    assert made == hashlib.md5("诉求".encode()).hexdigest().upper()[8:24]
+
+
+def test_a_parameter_of_several_values_is_signed_once_for_each():
+    request = Request("POST", URL, {"b": ["2", "1"]}, form={"a": ["4", "3"]})
+
+    assert signed({"headers": {"X": "{params}"}}, request).headers["X"] == "a=3&a=4&b=1&b=2"
+
+
 @pytest.mark.parametrize(
     ("time", "written"),
     [

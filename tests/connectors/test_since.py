@@ -167,6 +167,33 @@ async def test_newest_first_stops_at_what_was_seen():
     assert len(upstream.asked) == 2
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"by": "last", "from": "id", "first": 0},
+        {"by": "cursor", "send": "after", "next": "rows[-1].id"},
+        {"by": "next_url", "next": "next"},
+        {"by": "link"},
+    ],
+)
+async def test_newest_first_stops_at_what_was_seen_however_pages_are_named(page: dict[str, Any]):
+    def newest_first(request: web.Request) -> web.Response:
+        day = int(request.query.get("after", 0)) + 1
+        link = f"?after={day}"
+        return json({"rows": [{"id": day, "updated": ago(days=day)}], "next": link}, Link=f'<{link}>; rel="next"')
+
+    async with serving(newest_first) as upstream:
+        newest = {"field": "updated", "start": ago(days=4.5)}
+        source = rest(upstream.url, records="rows", page={**page, "until": "seen"}, since=newest)
+        first = await pages(source)
+        upstream.asked.clear()
+
+        await pages(source, stored(first[-1].cursor))
+
+    assert ids([t for page in first for t in page.tickets]) == [1, 2, 3, 4, 5]
+    assert len(upstream.asked) == 2
+
+
 async def test_a_change_that_does_not_move_an_old_ticket_to_the_top_is_found_within_the_overlap():
     """A list by creation, newest first: `overlap` says how old a ticket may be that still changes."""
     rows = [{"id": day, "created": ago(days=day), "state": "open"} for day in range(1, 60)]

@@ -205,6 +205,13 @@ def test_a_pattern_with_a_z_behind_the_clock_is_in_utc_and_others_in_the_source_
 
 
 @pytest.mark.parametrize(
+    "value", ["/Date(1772325000000)/", "/Date(1772325000000+0800)/", "1772325000000", 1772325000000]
+)
+def test_milliseconds_are_read_as_dot_net_writes_them_too(value: Any):
+    assert read_time(value, "epoch_ms", SHANGHAI) == datetime(2026, 3, 1, 0, 30, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
     ("wrong", "said"),
     [
         ({"cap": 100}, "need `start`"),
