@@ -13,8 +13,10 @@ from pydantic import model_validator
 
 from hub.connectors.base import Options
 from hub.connectors.exchange import Answer, Request
-from hub.connectors.placeholders import LEFT_OUT, Find, filled, filled_url, names_in, plain
+from hub.connectors.placeholders import LEFT_OUT, Find, filled, filled_url, is_place, names_in, plain
 from hub.connectors.places import keys_of, with_fields
+from hub.connectors.urls import same_host
+from hub.errors import SourceRefused
 
 Scalar: TypeAlias = str | int | float | bool
 _TEXT_KINDS = {"xml": "text/xml", "text": "text/plain"}
@@ -74,13 +76,24 @@ def question(
     body: Mapping[str, Any] | None = None,
 ) -> Request | None:
     """Put a question together; None where it lacks a value. `query` and `body` are added to its own."""
-    url = filled_url(urljoin(manner.url, asked.url), find)
+    url = _url(asked.url, find, manner)
     if url is None:
         return None
     parameters = {name: _parameter(value, asked.query[name]) for name, value in filled(asked.query, find).items()}
     headers = filled(manner.headers, find, plain)
     request = Request(asked.method, url, parameters | dict(query or {}), headers, encoding=manner.encoding)
     return request if asked.method == "GET" else _with_body(request, asked, find, body or {})
+
+
+def _url(template: str, find: Find, manner: Manner) -> str | None:
+    """Fill a URL. One that is nothing but a place is a link that the source gave: followed on the list's host only."""
+    if not is_place(template):
+        return filled_url(urljoin(manner.url, template), find)
+    link = find(template[1:-1])
+    try:
+        return same_host(manner.url, link) if isinstance(link, str) else None
+    except SourceRefused:
+        return None
 
 
 def _parameter(value: Any, written: Any) -> str | list[str]:

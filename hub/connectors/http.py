@@ -1,9 +1,7 @@
 """Talk HTTP to a source: the one place that signs, waits its turn, retries, caps, and says what went wrong."""
 
 import asyncio
-import ipaddress
 import math
-import socket
 import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
@@ -24,6 +22,7 @@ from hub.connectors.auth import Credentials
 from hub.connectors.base import Limits, Retry
 from hub.connectors.exchange import Answer, AnswerFormat, Request, WebPage, parse
 from hub.connectors.formats import NotReadable
+from hub.connectors.guard import Forbidden, guarded_socket
 from hub.connectors.masking import excerpt, hide
 from hub.connectors.tls import TOO_OLD, Tls, Trust
 from hub.connectors.urls import bare
@@ -39,12 +38,6 @@ _MOST_REDIRECTS = 3
 _CHUNK = 2**18
 _MOST_REMEMBERED = 4096
 _SHORTEST_SESSION = 12  # characters; shorter cookies say things like `true`
-
-# Where clouds keep their credentials. Private ranges stay open: that is where legacy systems live.
-_FORBIDDEN = tuple(
-    ipaddress.ip_network(network)
-    for network in ("169.254.0.0/16", "100.100.100.200/32", "0.0.0.0/32", "::/128", "fe80::/10", "fd00:ec2::254/128")
-)
 
 
 class LoginExpired(SourceRefused):
@@ -91,7 +84,7 @@ class Web:
     async def session(self) -> AsyncIterator["Session"]:
         """Open connections for one run."""
         connector = aiohttp.TCPConnector(
-            limit=self._limits.concurrency, socket_factory=_guarded_socket, ssl=self._context(), ttl_dns_cache=60
+            limit=self._limits.concurrency, socket_factory=guarded_socket, ssl=self._context(), ttl_dns_cache=60
         )
         kept = self._kept_between_runs()
         async with aiohttp.ClientSession(
@@ -372,7 +365,7 @@ def _connection_error(place: str, error: Exception) -> SourceError:
     if isinstance(error, SourceError):
         return error
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, _Forbidden) or "is never asked" in str(cause):
+    if isinstance(cause, Forbidden) or "is never asked" in str(cause):
         return SourceRefused(f"{place}: {cause}")
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = getattr(error.certificate_error, "verify_message", "") or "it does not fit the host"
@@ -396,17 +389,3 @@ def _connection_error(place: str, error: Exception) -> SourceError:
     if isinstance(cause, OSError):
         return SourceUnavailable(f"{place}: no connection ({cause.strerror or type(cause).__name__})")
     return SourceUnavailable(f"{place}: no answer ({type(error).__name__})")
-
-
-class _Forbidden(OSError):
-    """A name resolved to an address that is never asked."""
-
-
-def _guarded_socket(address: Any) -> socket.socket:
-    """Open a socket, after resolution, so that no name can lead to where clouds keep their credentials."""
-    family, kind, protocol, _, where = address
-    host = ipaddress.ip_address(str(where[0]).partition("%")[0])
-    plain = getattr(host, "ipv4_mapped", None) or host
-    if any(plain in network for network in _FORBIDDEN if network.version == plain.version):
-        raise _Forbidden(f"{plain} is never asked: cloud metadata lives there")
-    return socket.socket(family=family, type=kind, proto=protocol)

@@ -38,9 +38,15 @@ def names_in(shape: Any) -> Iterator[str]:
         yield from names_in(part)
 
 
+def is_place(text: str) -> bool:
+    """Tell whether a text is nothing but one place."""
+    found = _PLACE.fullmatch(text)
+    return found is not None and found[2] is not None
+
+
 def needed_in(shape: Any) -> Iterator[str]:
     """Yield the names without which a text would say something else: those that do not stand alone in it."""
-    if isinstance(shape, str) and not ((alone := _PLACE.fullmatch(shape)) and alone[2]):
+    if isinstance(shape, str) and not is_place(shape):
         yield from names_in(shape)
     for part in shape.values() if isinstance(shape, Mapping) else shape if isinstance(shape, list | tuple) else ():
         yield from needed_in(part)
@@ -79,7 +85,7 @@ def _text(text: str, find: Find, write: Callable[[Any], str] | None) -> Any:
     values = {place[2]: find(place[2]) for place in places if place[2]}
     if any(value is None for value in values.values()):
         return LEFT_OUT
-    if write is None and len(places) == 1 and places[0][0] == text and text[1:-1] in values:
+    if write is None and is_place(text):
         value = values[text[1:-1]]
         return text if value is UNKNOWN else value
     return _PLACE.sub(lambda place: _written(place, values, write or plain), text)

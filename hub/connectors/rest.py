@@ -99,7 +99,7 @@ class RestOptions(Asked):
     def _known_names(self) -> "RestOptions":
         if taken := [name for name in self.for_each if name in _NAMES or not name.isidentifier()]:
             raise ValueError(f"`for_each.{taken[0]}` has a meaning already, or is no name")
-        for part in ("url", "query", "body", "headers"):
+        for part in ("url", "query", "body"):  # Not the headers: a secret may hold braces that name nothing.
             must_know(self._names_in(part), _NAMES | self.for_each.keys(), f"`{part}`: ")
         if unused := [name for name in self.for_each if name not in self.names()]:
             raise ValueError(f"`for_each.{unused[0]}` goes nowhere: write {{{unused[0]}}} in the url, query or body")

@@ -61,6 +61,27 @@ async def test_ids_may_be_sent_as_several_parameters_or_in_quotes():
     assert upstream.asked[2].query["where"] == "id in ('a','b')"
 
 
+async def test_a_link_in_a_ticket_is_followed_on_the_list_s_host_only():
+    def answer(request: web.Request) -> web.Response:
+        if request.path == "/list":
+            here = f"http://{request.host}/orgs/7?full=1"
+            return json(
+                [{"org": {"link": link}} for link in (here, "/orgs/8", "http://evil.example/9", "file:///x", None)]
+            )
+        return json({"path": request.path_qs})
+
+    async with serving(answer) as upstream:
+        found = await tickets(rest(f"{upstream.url}/list", detail={"url": "{org.link}", "into": "more"}))
+
+    assert [ticket.get("more") for ticket in found] == [
+        {"path": "/orgs/7?full=1"},
+        {"path": "/orgs/8"},
+        None,
+        None,
+        None,
+    ]
+
+
 async def test_a_detail_may_be_asked_for_by_a_post():
     async with serving(in_turn([{"tid": 7}], {"body": "内容"})) as upstream:
         detail = {"url": "/detail", "method": "POST", "body": {"param": {"tid": "{tid}"}}, "as_text": ["param"]}
