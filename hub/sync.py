@@ -33,7 +33,8 @@ async def sync(source: Source, store: Store, lane: Lane, watch: Watch = lambda _
     tally = await serve_pending(source, store, lane)
     async with aclosing(source.connector.pull(lane.cursor)) as pages:
         async for page in pages:
-            tickets = [landed(source, ticket) for ticket in page.tickets]
+            held = [ticket for ticket in page.tickets if source.holds(ticket)]
+            tickets = [landed(source, ticket) for ticket in held]
             landing = await store.tickets.land(lane, source.name, tickets, page.cursor)
             tally += Tally(landed=len(landing.pending), unchanged=landing.unchanged, repeated=landing.repeated)
             tally += await serve(source, store, lane, landing.pending)
@@ -75,7 +76,7 @@ async def _put_one_by_one(
         try:
             tally += await store.tickets.put(lane, source.name, [one], [])
         except Unstorable as reason:
-            rejection = Rejection(one.appeal.external_id, one.hash, str(reason), "")
+            rejection = Rejection(one.record.external_id, one.hash, str(reason), "")
             tally += await store.tickets.put(lane, source.name, [], [rejection])
     return tally
 

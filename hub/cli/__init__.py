@@ -142,6 +142,18 @@ def replay(
     return replay(_asked(ctx), source, every, concurrency, wait)
 
 
+@app.command(short_help="List the entries of a register.")
+def entries(
+    ctx: typer.Context,
+    register: Annotated[str, typer.Argument(metavar="REGISTER", help="Its name in connectors.yaml.")],
+    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many entries to show.")] = 20,
+) -> int:
+    """List the entries of a register, in the order of their ids."""
+    from hub.cli.standing import entries
+
+    return entries(_asked(ctx), register, limit)
+
+
 @app.command(short_help="Show how every source is doing.")
 def sources(ctx: typer.Context) -> int:
     """Show how every source is doing: last run, lag, tickets, last error, next run."""

@@ -19,7 +19,7 @@ def check(asked: Asked) -> int:
     except ConfigError as error:
         answer(asked, {"mistakes": error.mistakes}, *map(_line, error.mistakes))
         return MISUSED
-    sources = list(config.sources.values())
+    sources = list(config.pulled.values())
     answer(asked, {"sources": [_facts(source) for source in sources]}, _table(sources), _verdict(config))
     return 0
 
@@ -66,4 +66,6 @@ def _schedule(schedule: Schedule) -> str:
 def _verdict(config: Config) -> str:
     """Say that all is well, and what to run next."""
     first = next(iter(config.sources), "SOURCE")
-    return f"{config.path} is in order: {counted(len(config.sources), 'source')}; run `hub try {first}` or `hub sync`"
+    held = counted(len(config.sources), "source")
+    held += f" and {counted(len(config.registers), 'register')}" if config.registers else ""
+    return f"{config.path} is in order: {held}; run `hub try {first}` or `hub sync`"

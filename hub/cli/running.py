@@ -61,7 +61,7 @@ def sync(asked: Asked, names: Sequence[str], concurrency: int, wait: int) -> int
 def replay(asked: Asked, name: str | None, every: bool, concurrency: int, wait: int) -> int:
     """Make tickets pending again and serve them at once; of every source where none is named."""
     config = asked.configuration()
-    sources = [choose(config, name)] if name else list(config.sources.values())
+    sources = [choose(config, name)] if name else list(config.pulled.values())
     logs.configure(asked, logging.WARNING, config.secrets)
     limits = _Limits(concurrency, timedelta(seconds=wait))
     outcomes = until_stopped(_replay(asked, config, sources, every, limits))

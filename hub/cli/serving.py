@@ -73,13 +73,13 @@ async def _serve(asked: Asked, config: Config, listener: socket.socket, concurre
 
 async def _work(asked: Asked, config: Config, concurrency: int) -> None:
     async with opened(config) as store:
-        enabled = sum(source.enabled for source in config.sources.values())
+        enabled = sum(source.enabled for source in config.pulled.values())
         answer(asked, {"working": enabled}, f"working on {counted(enabled, 'source')}")
         await _worker(store, config, concurrency).run_forever()
 
 
 def _worker(store: Store, config: Config, concurrency: int) -> Worker:
-    return Worker(store, config.sources.values(), concurrency=concurrency)
+    return Worker(store, config.pulled.values(), concurrency=concurrency)
 
 
 async def _api(app: Any, listener: socket.socket, announce: Callable[[], None]) -> None:

@@ -2,13 +2,14 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
 from hub.config.document import BrokenFile, Document, KeyPath, Problem, read
 from hub.config.draft import Draft
 from hub.config.editor import json_schema
+from hub.config.models import SECTIONS
 from hub.config.nodes import MAX_BYTES
 from hub.config.schedule import Schedule
 from hub.config.secrets import resolve
@@ -20,16 +21,22 @@ __all__ = ["Config", "Schedule", "Source", "json_schema", "load"]
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What connectors.yaml says: its sources by name, in file order. `timezone` is the default one."""
+    """What connectors.yaml says: its sources and registers by name, in file order. `timezone` is the default one."""
 
     path: Path
     timezone: ZoneInfo
     sources: dict[str, Source]
+    registers: dict[str, Source] = field(default_factory=dict)
+
+    @property
+    def pulled(self) -> dict[str, Source]:
+        """All that is pulled: the sources, then the registers."""
+        return self.sources | self.registers
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Every secret of every source, for those who must mask them."""
-        return frozenset().union(*(source.secrets for source in self.sources.values()))
+        """Every secret of all that is pulled, for those who must mask them."""
+        return frozenset().union(*(source.secrets for source in self.pulled.values()))
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -44,10 +51,11 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
         raise ConfigError(Mistake(str(path), broken.line, "", broken.message)) from None
     document, borrowed = resolve(document, environ, path.parent)
     draft = Draft(document, borrowed, path.parent, production=environ.get("HUB_ENV") == "production")
-    sources, problems = draft.sources()
+    built, problems = draft.pulled()
     if problems := [*document.problems, *problems]:
         raise ConfigError(*_mistakes(path, document, problems))
-    return Config(path, draft.timezone, {source.name: source for source in sources})
+    sources, registers = ({source.name: source for source in built[section]} for section in SECTIONS)
+    return Config(path, draft.timezone, sources, registers)
 
 
 _NO_FILE = "there is no such file; begin with a copy of the connectors.yaml in the hub's repository"

@@ -231,6 +231,21 @@ class ChangeConnection:
         return cls(edges=_edges(cursors, nodes), nodes=nodes, page_info=_forward(cursors, page.more, resumed=resumed))
 
 
+@strawberry.type(description="One step in the life of an appeal, as its source tells it.")
+class Event:
+    at: datetime | None = strawberry.field(description="When it was; null where the source does not say.")
+    text: str | None = strawberry.field(description="What was said or done.")
+    by: str | None = strawberry.field(description="Who said or did it: a person or an organization of the source.")
+    status: Status | None = strawberry.field(
+        description="Where the appeal stood from then on; null if it says nothing."
+    )
+    status_text: str | None = strawberry.field(description="The source's own word for `status`.")
+
+    @classmethod
+    def of(cls, event: model.Event) -> "Event":
+        return cls(at=event.at, text=event.text, by=event.by, status=event.status, status_text=event.status_text)
+
+
 @strawberry.type(description="One appeal (诉求) of a resident, whichever system it came from.")
 class Appeal(Node):
     external_id: str = strawberry.field(description="Its id in its source.")
@@ -271,6 +286,9 @@ class Appeal(Node):
     attachments: list[str] = strawberry.field(description="Addresses of photos and files, as the source gives them.")
     location: Location | None = strawberry.field(description="Where it is; null when the source does not say.")
     reporter: Reporter | None = strawberry.field(description="Who made it, masked; null when the source does not say.")
+    events: list[Event] = strawberry.field(
+        description="办理过程: what its source tells of its way, oldest first. `changes` is what the hub saw itself."
+    )
     attributes: JSON = strawberry.field(description="Whatever else the source's map keeps: an object.")
     source_name: strawberry.Private[str]
     key: strawberry.Private[int]
@@ -298,13 +316,14 @@ class Appeal(Node):
             last_served_at=stored.last_served_at,
             location=_location(appeal),
             reporter=_reporter(appeal),
+            events=list(map(Event.of, appeal.events)),
             attributes=JSON(appeal.attributes),
             **{name: getattr(appeal, name) for name in _SAME},
         )
 
 
 # The fields that an appeal of the API has in common with an appeal of the domain, name and value.
-_SAME = sorted(set(Appeal.__annotations__) & set(model.Appeal.__annotations__) - {"source", "attributes"})
+_SAME = sorted(set(Appeal.__annotations__) & set(model.Appeal.__annotations__) - {"source", "attributes", "events"})
 
 
 class _Fetch:

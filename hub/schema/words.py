@@ -117,6 +117,7 @@ _describe(
     {
         SourceClass.HOTLINE: "热线: a government hotline.",
         SourceClass.PLATFORM: "平台: a convenience platform.",
+        SourceClass.REGISTER: "名录: what appeals refer to, such as organizations; it gives no appeals.",
     },
 )
 _describe(

@@ -104,6 +104,7 @@ appeal = sa.Table(
     sa.Column("duplicate_of", sa.Text),
     sa.Column("support_count", sa.Integer),
     sa.Column("attachments", JSONB, nullable=False),
+    sa.Column("events", JSONB, nullable=False, server_default="[]"),
     sa.Column("attributes", JSONB, nullable=False),
     sa.Column("search", TSVECTOR, nullable=False, comment="character pairs and words: hub/store/search.py"),
     sa.UniqueConstraint("source", "external_id"),
@@ -116,6 +117,32 @@ sa.Index("appeal_status_created", appeal.c.status, appeal.c.created_at, appeal.c
 sa.Index("appeal_source_created", appeal.c.source, appeal.c.created_at, appeal.c.id)
 sa.Index("appeal_area", appeal.c.area, postgresql_ops={"area": "text_pattern_ops"})
 sa.Index("appeal_search", appeal.c.search, postgresql_using="gin")
+
+entry = sa.Table(
+    "entry",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("register", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text, nullable=False),
+    sa.Column("first_served_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("last_served_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text),
+    sa.Column("parent", sa.Text, comment="the external id of the entry above"),
+    sa.Column("area", sa.Text),
+    sa.Column("grid", sa.Text),
+    sa.Column("location_address", sa.Text),
+    sa.Column("location_longitude", sa.Double, comment="WGS-84 degrees"),
+    sa.Column("location_latitude", sa.Double, comment="WGS-84 degrees"),
+    sa.Column("contact", sa.Text),
+    sa.Column("phone", sa.Text),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("attributes", JSONB, nullable=False),
+    sa.UniqueConstraint("register", "external_id"),
+    comment="What appeals refer to: one row of a register. Never counted as a ticket.",
+)
+sa.Index("entry_parent", entry.c.register, entry.c.parent)
+sa.Index("entry_kind", entry.c.register, entry.c.kind)
 
 change_number = sa.Sequence("change_number", metadata=metadata)
 
