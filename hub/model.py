@@ -254,6 +254,28 @@ class RejectedTicket:
     rejected_at: datetime
 
 
+class DriftKind(StrEnum):
+    """How the tickets of a source came to differ from what was usual."""
+
+    FIELD_GONE = "field_gone"
+    FIELD_NEW = "field_new"
+    KIND_CHANGED = "kind_changed"
+    WORD_UNKNOWN = "word_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One way in which tickets differ from before: which field, which word or kinds, in how many tickets."""
+
+    kind: DriftKind
+    field: str
+    word: str
+    tickets: int
+    source: str = ""
+    first_at: datetime | None = None
+    last_at: datetime | None = None
+
+
 class ChangeType(StrEnum):
     """What a change says happened."""
 
@@ -309,6 +331,8 @@ class SourceRecord:
     department: str | None = None
     connector: str = ""
     active: bool = True
+    configuration_error: str | None = None
+    """Why what stands in connectors.yaml now is not in use; the source works as it was last good."""
 
 
 @dataclass(frozen=True, slots=True)

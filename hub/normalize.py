@@ -61,6 +61,8 @@ class Mapping:
     code: str = field(repr=False)
     read: Callable[[Ticket], Any] = field(repr=False, compare=False)
     _identity: Callable[[Ticket], str | None] = field(repr=False, compare=False)
+    word_of: Table[str, Callable[[Ticket], Any]] = field(default_factory=dict, repr=False, compare=False)
+    """How to find the source's own word for a field that has a closed list of words."""
 
     def identify(self, ticket: Ticket) -> str | None:
         """Return the external id that `normalize` would find, or None where it would find none. Never raises."""
@@ -104,7 +106,10 @@ def compile_mapping(
     code = script.write(recipes)
     script.run(code)
     fingerprint = _fingerprint(named, maps, timezone, nulls)
-    return Mapping(source, fingerprint, code, script.names["read"], script.names["identity"])
+    word_of = {
+        recipe.to.name: recipe.origins[0].find for recipe in recipes if recipe.to.is_enum and len(recipe.origins) == 1
+    }
+    return Mapping(source, fingerprint, code, script.names["read"], script.names["identity"], word_of)
 
 
 def _fingerprint(rules: Table[str, Rule], maps: Table[str, Any], zone: ZoneInfo, nulls: Sequence[str]) -> str:

@@ -40,7 +40,12 @@ def choose(config: "Config", name: str) -> "Source":
     """The source of that name; a name that is not in the file is a misuse that says what was probably meant."""
     if source := config.pulled.get(name):
         return source
-    raise Misused(f"there is no source '{name}' in {config.path}", hint=_meant(name, config.pulled))
+    raise unknown(name, config.path, config.pulled)
+
+
+def unknown(name: str, path: Path, known: Iterable[str]) -> Misused:
+    """Say that there is no source of that name, and which was probably meant."""
+    return Misused(f"there is no source '{name}' in {path}", hint=_meant(name, known))
 
 
 def choose_enabled(config: "Config", names: Iterable[str]) -> list["Source"]:

@@ -1,14 +1,15 @@
 """Answer `hub check` and `hub schema`: what stands in the configuration, and what may stand there."""
 
 import os
+from dataclasses import asdict
 
 import orjson
 from rich.table import Table
 
-from hub.cli.asked import Asked
+from hub.cli.asked import Asked, unknown
 from hub.cli.failures import MISUSED
 from hub.cli.voice import answer, columns, counted, span, visible
-from hub.config import Config, Schedule, Source, json_schema, load
+from hub.config import Config, Schedule, Source, drafted, json_schema, leaves_of, load
 from hub.errors import ConfigError, Mistake
 
 
@@ -21,6 +22,21 @@ def check(asked: Asked) -> int:
         return MISUSED
     sources = list(config.pulled.values())
     answer(asked, {"sources": [_facts(source) for source in sources]}, _table(sources), _verdict(config))
+    return 0
+
+
+def explain(asked: Asked, name: str) -> int:
+    """Show every value of a source's configuration with the line it came from. Opens no socket."""
+    from hub.config.explaining import explain as explained
+
+    draft = drafted(asked.config, os.environ)
+    try:
+        said = explained(draft, leaves_of(asked.config), name)
+    except KeyError:
+        raise unknown(name, asked.config, draft.names) from None
+    facts = [asdict(one) for one in said]
+    rows = [(one.line or "", one.where, one.path, one.value) for one in said]
+    answer(asked, {"source": name, "values": facts}, columns(("line", "where", "key", "value"), rows))
     return 0
 
 

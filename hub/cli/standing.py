@@ -1,4 +1,4 @@
-"""Answer `hub sources`, `hub rejected` and `hub entries`: how things stand in the store."""
+"""Answer `hub sources`, `hub rejected`, `hub drift` and `hub entries`: how things stand in the store."""
 
 import logging
 from collections.abc import Sequence
@@ -13,7 +13,7 @@ from hub.cli.asked import Asked, Misused, choose, opened
 from hub.cli.stopping import until_stopped
 from hub.cli.voice import about, ago, answer, columns, counted
 from hub.config import Config
-from hub.model import RejectedTicket, SourceHealth
+from hub.model import Drift, DriftKind, RejectedTicket, SourceHealth
 from hub.store.reads import EntryPage, RejectedPage
 
 
@@ -77,6 +77,41 @@ def entries(asked: Asked, name: str, limit: int) -> int:
         f"{held} in {name}{more}" if page.count else f"no entries in {name}: run `hub sync {name}`",
     )
     return 0
+
+
+def drift(asked: Asked, name: str | None, *, seen: bool) -> int:
+    """Show how tickets came to differ from what was usual; with `seen`, clear it afterwards."""
+    config = asked.configuration()
+    source = choose(config, name).name if name else None
+    logs.configure(asked, logging.WARNING, config.secrets)
+    found = until_stopped(_drift(config, source, seen))
+    now = datetime.now(UTC)
+    heads = ("source", "what", "field", "word", "tickets", "first", "last")
+    rows = [
+        (one.source, _WHAT[one.kind], one.field, one.word, one.tickets, ago(one.first_at, now), ago(one.last_at, now))
+        for one in found
+    ]
+    of = f" of {source}" if source else ""
+    cleared = "; cleared" if seen else f"; `hub drift{f' {source}' if source else ''} --seen` clears it"
+    verdict = f"{counted(len(found), 'difference')}{cleared}" if found else f"the tickets{of} are as they were"
+    answer(asked, {"drift": [asdict(one) for one in found]}, *([columns(heads, rows)] if rows else []), verdict)
+    return 0
+
+
+_WHAT = {
+    DriftKind.FIELD_GONE: "field is gone",
+    DriftKind.FIELD_NEW: "field is new",
+    DriftKind.KIND_CHANGED: "other kind of value",
+    DriftKind.WORD_UNKNOWN: "word that no map knows",
+}
+
+
+async def _drift(config: Config, source: str | None, seen: bool) -> list[Drift]:
+    async with opened(config) as store:
+        found = await store.reads.drift(source)
+        if seen:
+            await store.drifts.forget(source)
+        return found
 
 
 async def _entries(config: Config, name: str, limit: int) -> EntryPage:

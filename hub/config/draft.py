@@ -90,6 +90,19 @@ class Draft:
             elif key not in shared:
                 yield Problem(("defaults", key), f"no key that sources share{did_you_mean(key, shared)}")
 
+    @property
+    def names(self) -> list[str]:
+        """Those of all sources and registers."""
+        return [name for section in SECTIONS for name in self._part(section)]
+
+    def entry(self, name: str) -> Entry:
+        """The source or register of that name. Raises KeyError where there is none, or no connector of its."""
+        for section in SECTIONS:
+            own = self._part(section).get(name)
+            if isinstance(own, dict) and own.get("connector") in REGISTRY:
+                return self._entry(section, name, own, pulled_model(section, own["connector"]))
+        raise KeyError(name)
+
     def _source(self, section: Section, name: str, own: Mapping[str, Any]) -> tuple[Source | None, list[Problem]]:
         connector = own.get("connector")
         if not isinstance(connector, str) or connector not in REGISTRY:

@@ -99,7 +99,7 @@ class SourceKeys(PulledKeys):
 
     @model_validator(mode="after")
     def _only_hotlines_join(self) -> "SourceKeys":
-        if self.integration and self.source_class != SourceClass.HOTLINE:
+        if self.integration and self.source_class != SourceClass.HOTLINE.value:
             raise ValueError("integration says how a hotline joined 12345; a platform has none: remove it")
         return self
 

@@ -1,5 +1,7 @@
 """Build one source of a file: keys checked, connector made, mapping compiled, and every problem gathered."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -37,6 +39,8 @@ class Source:
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     """What must never be shown, so that whoever shows things can mask it."""
     only_if: Reader | None = None
+    fingerprint: bytes = field(default=b"", repr=False)
+    """Changes whenever anything that is said of it does, the defaults and shared maps that it uses included."""
 
     @property
     def name(self) -> str:
@@ -93,6 +97,11 @@ class Entry:
     def form(self) -> Form:
         return SECTIONS[self.section][1]
 
+    @property
+    def default_map(self) -> Mapping[str, Any]:
+        """What the protocol knows of its fields: those of tickets, not of registers."""
+        return REGISTRY[self.raw["connector"]].default_map if self.form is APPEAL else {}
+
     def source(self) -> tuple[Source | None, list[Problem]]:
         """Return the source if it can be built, and everything that is wrong with it."""
         keys, problems = validated(self.model, self.raw, self._borrowed)
@@ -113,7 +122,8 @@ class Entry:
         secrets = frozenset(secret for _, secret in held)
         only_if = reader(keys.only_if) if keys.only_if else None
         record = _record(self.name, keys)
-        return Source(record, connector, mapping, schedule, keys.enabled, secrets, only_if), problems
+        fingerprint = _fingerprint(self.section, self.raw, mapping.fingerprint)
+        return Source(record, connector, mapping, schedule, keys.enabled, secrets, only_if, fingerprint), problems
 
     def origin(self, path: KeyPath) -> KeyPath:
         """Where in the file a path of this source stands: in the source itself, or among the defaults."""
@@ -161,9 +171,7 @@ class Entry:
 
     def _mapping(self, keys: PulledKeys | None) -> tuple[AppealMapping | None, list[Problem]]:
         """Compile what can be compiled, so that one mistake elsewhere does not hide those of the map."""
-        written = self.raw.get("map")
-        # What a protocol knows of its fields, it knows of tickets.
-        default = REGISTRY[self.raw["connector"]].default_map if self.form is APPEAL else {}
+        written, default = self.raw.get("map"), self.default_map
         if written is None and not default:
             return None, [] if "map" in self.raw else [Problem(("map",), _no_map(self.form))]
         rules = _rules({**default, **(written if isinstance(written, dict) else {})})
@@ -221,6 +229,10 @@ _SHELL_NAME = re.compile(r"\$[A-Z_][A-Z0-9_]*")
 def _no_map(form: Form) -> str:
     some = "external_id, title, status, created_at …" if form is APPEAL else ", ".join([*form.required, "kind …"])
     return f"is missing; it says how a ticket reads as an {form.noun}: {some}"
+
+
+def _fingerprint(*said: Any) -> bytes:
+    return hashlib.blake2b(json.dumps(said, sort_keys=True, default=str).encode(), digest_size=16).digest()
 
 
 def _rules(written: Mapping[str, Any]) -> dict[str, Rule]:

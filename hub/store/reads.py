@@ -20,6 +20,8 @@ from hub.model import (
     ChangeType,
     Channel,
     Dimension,
+    Drift,
+    DriftKind,
     Entry,
     Event,
     Integration,
@@ -38,7 +40,7 @@ from hub.model import (
 )
 from hub.store import search
 from hub.store.database import Database
-from hub.store.tables import appeal, change, entry, lane, source, ticket
+from hub.store.tables import appeal, change, drift, entry, lane, source, ticket
 
 MAX_GROUPS = 1_000
 _LAST_CHARACTER = "\U0010ffff"
@@ -189,6 +191,16 @@ class Reads:
             ).all()
             count = await connection.execute(sa.select(sa.func.count()).select_from(entry).where(of_it))
         return EntryPage([_entry(row) for row in rows], int(count.scalar_one()))
+
+    async def drift(self, source_name: str | None = None) -> list[Drift]:
+        """How the tickets of one source, or of all, came to differ, newest first."""
+        statement = sa.select(drift).order_by(drift.c.last_at.desc(), drift.c.source, drift.c.field, drift.c.word)
+        if source_name is not None:
+            statement = statement.where(drift.c.source == source_name)
+        return [
+            Drift(DriftKind(row.kind), row.field, row.word, row.tickets, row.source, row.first_at, row.last_at)
+            for row in await self._rows(statement)
+        ]
 
     async def source_records(self) -> dict[str, SourceRecord]:
         """Every source ever configured, by name, in the order of names."""
@@ -541,6 +553,7 @@ def _record(row: sa.Row[Any]) -> SourceRecord:
         department=row.department,
         connector=row.connector,
         active=row.active,
+        configuration_error=row.configuration_error,
     )
 
 

@@ -16,6 +16,8 @@ source = sa.Table(
     sa.Column("integration", sa.Text),
     sa.Column("department", sa.Text),
     sa.Column("connector", sa.Text, nullable=False),
+    sa.Column("configuration_error", sa.Text, comment="why what stands in the file now is not in use"),
+    sa.Column("profile", JSONB, comment="which fields its tickets have, and of what kinds: hub/drift.py"),
     sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
     comment="One legacy system: one entry in connectors.yaml. Sources dropped from the file stay, inactive.",
 )
@@ -143,6 +145,19 @@ entry = sa.Table(
 )
 sa.Index("entry_parent", entry.c.register, entry.c.parent)
 sa.Index("entry_kind", entry.c.register, entry.c.kind)
+
+drift = sa.Table(
+    "drift",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True, comment="field_gone, field_new, kind_changed or word_unknown"),
+    sa.Column("field", sa.Text, primary_key=True),
+    sa.Column("word", sa.Text, primary_key=True),
+    sa.Column("tickets", sa.BigInteger, nullable=False, comment="how many tickets showed it"),
+    sa.Column("first_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("last_at", TIME, nullable=False, server_default=sa.func.now()),
+    comment="How the tickets of a source came to differ from what its mapping expects.",
+)
 
 change_number = sa.Sequence("change_number", metadata=metadata)
 
