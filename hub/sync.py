@@ -13,7 +13,7 @@ from hub.config import Source
 from hub.drift import Notes, back_again, compared, merged, refused_words, unknown_words
 from hub.errors import HubError, LaneLost, StoreError, TicketRejected, Unstorable
 from hub.lanes import LEASE, hold
-from hub.model import LandedTicket, Lane, Rejection, Tally, Ticket
+from hub.model import BROKEN, LandedTicket, Lane, Rejection, Tally, Ticket
 from hub.normalize import normalize
 from hub.store.store import Store
 from hub.store.tickets import Served
@@ -106,9 +106,15 @@ async def _note(source: Source, store: Store, lane: Lane, notes: Notes) -> None:
 
 def landed(source: Source, ticket: Ticket) -> LandedTicket:
     """Make a ticket ready to land. One without an id is known by its hash, and rejected later."""
-    raw = _raw(ticket)
+    external_id = source.mapping.identify(ticket)
+    try:
+        raw = _raw(ticket)
+    except orjson.JSONEncodeError as error:
+        # Nested deeper than anything means it: the rest of the page must not be lost over it.
+        raw = _raw({BROKEN: f"the ticket cannot be kept: {str(error).lower()}"})
+        ticket = orjson.loads(raw)
     digest = hashlib.blake2b(raw, digest_size=16).digest()
-    return LandedTicket(source.mapping.identify(ticket) or f"?{digest.hex()}", raw, digest, ticket)
+    return LandedTicket(external_id or f"?{digest.hex()}", raw, digest, ticket)
 
 
 async def run(
