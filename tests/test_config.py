@@ -87,9 +87,10 @@ def loaded(folder: Path, text: str, **environ: str) -> Config:
 
 
 def expected(path: Path) -> tuple[list[str], dict[str, str]]:
-    """The messages and the environment that the first comments of a bad file name."""
+    """The messages and the environment that the first comments of a bad file name; {connectors} are all there are."""
     lines = path.read_bytes().splitlines()
     messages = [line[2:].decode() for line in lines if line.startswith(b"# :")]
+    messages = [message.replace("{connectors}", ", ".join(sorted(REGISTRY))) for message in messages]
     said = [line.decode().removeprefix("# environ: ") for line in lines if line.startswith(b"# environ: ")]
     return messages, ENVIRON | dict(one.split("=", 1) for one in said)
 
