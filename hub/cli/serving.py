@@ -14,6 +14,7 @@ import uvicorn
 
 from hub.cli import logs
 from hub.cli.asked import Asked, opened
+from hub.cli.connections import Connection
 from hub.cli.stopping import Stopped, until_stopped
 from hub.cli.voice import answer, counted
 from hub.config import Config
@@ -135,6 +136,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Connection,
                 log_config=None,
                 access_log=False,
                 server_header=False,
