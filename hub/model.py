@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
@@ -221,13 +222,15 @@ class StoredAppeal:
 class LandedTicket(NamedTuple):
     """A ticket on its way: `raw` is its JSON, `hash` tells whether it changed, `external_id` names it in its source.
 
-    A tuple, as a frozen dataclass takes four times as long to make, and one is made for every ticket.
+    `version` tells which of two pushed states is newer; what is pulled has none. A tuple, as a frozen dataclass takes
+    four times as long to make, and one is made for every ticket.
     """
 
     external_id: str
     raw: bytes
     hash: bytes
     ticket: Ticket
+    version: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,6 +26,7 @@ class Database:
             pool_size=POOL_SIZE,
             max_overflow=POOL_SIZE,
             pool_pre_ping=True,
+            hide_parameters=True,  # An error must not say what a ticket holds.
             json_deserializer=orjson.loads,
             json_serializer=lambda value: orjson.dumps(value).decode(),
         )
@@ -78,7 +79,8 @@ async def unhurried(connection: AsyncConnection) -> None:
 
 
 _DATA = "22"  # the class of SQLSTATEs that a value causes
-_AWAY = ("08", "53", "57", "55006", "25P")  # connection lost, out of resources, server going down, timed out
+# Connection lost, deadlock, out of resources, server going down, timed out: another try may go well.
+_AWAY = ("08", "40", "53", "57", "55006", "25P")
 
 
 def _away(error: BaseException) -> bool:

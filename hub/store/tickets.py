@@ -50,12 +50,13 @@ class Tickets:
             pending = [ticket for ticket in last.values() if known.get(ticket.external_id) != ticket.hash]
             if pending:
                 await connection.exec_driver_sql(
-                    _LAND,
+                    LAND,
                     (
                         source,
                         [ticket.external_id for ticket in pending],
                         [ticket.raw for ticket in pending],
                         [ticket.hash for ticket in pending],
+                        [ticket.version for ticket in pending],
                     ),
                 )
         return Landing(pending, len(last) - len(pending), len(tickets) - len(last))
@@ -155,6 +156,7 @@ class Tickets:
         """Make rejected tickets pending again, of one source or of all; says how many. Their lanes become due now."""
         async with self._database.begin() as connection:
             await unhurried(connection)
+            await _hold_lanes(connection, source)
             rows = await connection.exec_driver_sql(
                 """with again as (update ticket set state = 'pending', reason = null, field = null
                                   where state = 'rejected' and ($1::text is null or source = $1) returning source),
@@ -166,13 +168,26 @@ class Tickets:
             return int(rows.scalar_one())
 
     async def replay_served(self, source: str) -> int:
-        """Make every served ticket of a source pending again, to be read by a changed mapping; says how many."""
+        """Make every served ticket of a source pending again, to be read by a changed mapping; says how many.
+
+        Versions are forgotten: a mapping that changed may tell them otherwise, and the next push of a ticket is taken.
+        """
         async with self._database.begin() as connection:
             await unhurried(connection)
+            await _hold_lanes(connection, source)
             done = await connection.exec_driver_sql(
-                "update ticket set state = 'pending' where source = $1 and state = 'served'", (source,)
+                "update ticket set state = 'pending', version = null where source = $1 and state = 'served'", (source,)
             )
             return int(done.rowcount)
+
+
+async def _hold_lanes(connection: AsyncConnection, source: str | None) -> None:
+    """Keep others from writing for the source, or for any. All take the lane first, or two could wait in a ring."""
+    await connection.exec_driver_sql(
+        """select 1 from lane where $1::text is null or name = 'source:' || $1
+           order by name for no key update""",
+        (source,),
+    )
 
 
 def _change(appeal_id: int, version: int, fields: Mapping[str, Any]) -> dict[str, Any]:
@@ -226,11 +241,11 @@ _IDS = f"any(array(select json_array_elements_text({_GIVEN})))"
 _HASHES = f"""
 select array_agg(external_id) as ids, array_agg(hash) as hashes from ticket where source = $1 and external_id = {_IDS}
 """
-_LAND = """
-insert into ticket (source, external_id, raw, hash, state)
-select $1, * , 'pending' from unnest($2::text[], $3::bytea[], $4::bytea[])
-on conflict (source, external_id) do update set raw = excluded.raw, hash = excluded.hash, state = 'pending',
-  reason = null, field = null, landed_at = now()
+LAND = """
+insert into ticket (source, external_id, raw, hash, version, state)
+select $1, * , 'pending' from unnest($2::text[], $3::bytea[], $4::bytea[], $5::numeric[])
+on conflict (source, external_id) do update set raw = excluded.raw, hash = excluded.hash, version = excluded.version,
+  state = 'pending', reason = null, field = null, landed_at = now()
 """
 _SERVE = """
 update ticket set state = 'served', reason = null, field = null, settled_at = now()
