@@ -63,11 +63,24 @@ class Mapping:
     _identity: Callable[[Ticket], str | None] = field(repr=False, compare=False)
     word_of: Table[str, Callable[[Ticket], Any]] = field(default_factory=dict, repr=False, compare=False)
     """How to find the source's own word for a field that has a closed list of words."""
+    _changed_at: Callable[[Ticket], datetime | None] | None = field(default=None, repr=False, compare=False)
 
     def identify(self, ticket: Ticket) -> str | None:
         """Return the external id that `normalize` would find, or None where it would find none. Never raises."""
         try:
             return self._identity(ticket) if _is_object(ticket) else None
+        except Unreadable:
+            return None
+
+    @property
+    def tells_changes(self) -> bool:
+        """Whether a ticket says when it was last changed."""
+        return self._changed_at is not None
+
+    def changed_at(self, ticket: Ticket) -> datetime | None:
+        """Return what the rule of `updated_at` reads, and nothing in its place where it reads nothing. Never raises."""
+        try:
+            return self._changed_at(ticket) if self._changed_at and _is_object(ticket) else None
         except Unreadable:
             return None
 
@@ -109,7 +122,8 @@ def compile_mapping(
     word_of = {
         recipe.to.name: recipe.origins[0].find for recipe in recipes if recipe.to.is_enum and len(recipe.origins) == 1
     }
-    return Mapping(source, fingerprint, code, script.names["read"], script.names["identity"], word_of)
+    names = script.names
+    return Mapping(source, fingerprint, code, names["read"], names["identity"], word_of, names.get("changed_at"))
 
 
 def _fingerprint(rules: Table[str, Rule], maps: Table[str, Any], zone: ZoneInfo, nulls: Sequence[str]) -> str:
@@ -156,6 +170,7 @@ class _Script:
         return "\n".join(
             [
                 *(self._identity(blocks["external_id"]) if "external_id" in blocks else ()),
+                *(_changed_at(blocks["updated_at"]) if _tells_changes(recipes) else ()),
                 "def read(ticket):",
                 "    get = ticket.get",
                 *(("    attributes = {}",) if self._form.has_attributes else ()),
@@ -275,6 +290,19 @@ class _Script:
 
 def _indented(depth: int, lines: Iterable[str]) -> Iterator[str]:
     return (" " * depth + line for line in lines)
+
+
+def _tells_changes(recipes: Iterable[Recipe]) -> bool:
+    """Tell whether the ticket says when it was changed: the time at which it was created says nothing of that."""
+    origins = {recipe.to.name: [path.text for path in recipe.origins] for recipe in recipes}
+    return bool(origins.get("updated_at")) and origins["updated_at"] != origins.get("created_at")
+
+
+def _changed_at(block: Iterable[str]) -> Iterator[str]:
+    """Write what reads the time of the last change alone, for those who have to know which of two tickets is newer."""
+    yield from ("def changed_at(ticket):", "    get = ticket.get")
+    yield from _indented(4, block)
+    yield from ("    return updated_at", "", "")
 
 
 def _end_of_appeal(recipes: Table[str, Recipe]) -> Iterator[str]:

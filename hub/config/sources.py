@@ -253,7 +253,8 @@ def _record(name: str, keys: PulledKeys) -> SourceRecord:
 
 
 def _borrow_instead(owner: str, path: KeyPath) -> str:
-    variable = f"{owner}_{path[-1]}".upper().replace("-", "_")
+    name = path[-1:] if isinstance(path[-1], str) else path[-2:]
+    variable = "_".join(map(str, (owner, *name))).upper().replace("-", "_")
     return (
         "a secret stands here in clear, which HUB_ENV=production does not allow; "
         f'write "${{{variable}}}" and set that variable, or "${{file:secrets/{variable.lower()}}}"'
