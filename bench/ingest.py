@@ -1,12 +1,12 @@
 """First load and unchanged re-read of 100,000 tickets, side by side with a bare fetch-and-insert loop, and with peers.
 
-    python -m bench.ingest [--rounds 3] [--tickets 100000] [--peers]
+    python -m bench.ingest [--rounds 3] [--tickets 100000] [--peers] [--lag]
 
 Each round runs the bare loop, the hub's first load and the hub's second run in turn, and with --peers also dlt, the
 Airbyte CDK and the Singer SDK, as whole processes against one upstream and one PostgreSQL, each into a database of its
 own. What is compared is the CPU, user + system, of the process; the database's own CPU is printed beside it. Figures
 are medians of the rounds' ratios, a line `RATIO what value target ok|short` each. A peer that cannot be installed is
-said to be missing. `bench.lag` measures how long a source waits for others.
+said to be missing. With --lag `bench.lag` measures besides how long a source waits for others.
 """
 
 import argparse
@@ -26,6 +26,7 @@ import psutil
 
 from bench import peers
 from bench.costs import Cost, measure, median, median_ratio, ratio, show
+from bench.lag import lag
 from hub.store.embedded import EmbeddedPostgres
 
 FIRST_LOAD, UNCHANGED, PEAK = 2.5, 0.75, 120
@@ -112,11 +113,13 @@ def main() -> None:
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tickets", type=int, default=100_000)
     parser.add_argument("--peers", action="store_true", help="also dlt, the Airbyte CDK and the Singer SDK")
+    parser.add_argument("--lag", action="store_true", help="also how long a source waits for others that hang")
     given = parser.parse_args()
     beside = peers.installed() if given.peers else []
     with scene(given.tickets) as stage:
         costs = _rounds(stage, given.rounds, beside)
-    sys.exit(not all([*_figures(costs, beside)]))
+    fine = [*_figures(costs, beside), *([lag()] if given.lag else [])]
+    sys.exit(not all(fine))
 
 
 @contextmanager
