@@ -13,7 +13,7 @@ from hub.config import Source
 from hub.drift import Notes, back_again, compared, merged, refused_words, unknown_words
 from hub.errors import HubError, LaneLost, StoreError, TicketRejected, Unstorable
 from hub.lanes import LEASE, hold
-from hub.model import LandedTicket, Lane, Rejection, Tally, Ticket
+from hub.model import HASH_SIZE, LandedTicket, Lane, Rejection, Tally, Ticket
 from hub.normalize import normalize
 from hub.store.store import Store
 from hub.store.tickets import Served
@@ -107,7 +107,7 @@ async def _note(source: Source, store: Store, lane: Lane, notes: Notes) -> None:
 def landed(source: Source, ticket: Ticket) -> LandedTicket:
     """Make a ticket ready to land. One without an id is known by its hash, and rejected later."""
     raw = _raw(ticket)
-    digest = hashlib.blake2b(raw, digest_size=16).digest()
+    digest = hashlib.blake2b(raw, digest_size=HASH_SIZE).digest()
     return LandedTicket(source.mapping.identify(ticket) or f"?{digest.hex()}", raw, digest, ticket)
 
 

@@ -85,7 +85,11 @@ def many(nulls: frozenset[str]) -> Step:
 
     def clean(value: Any) -> Any:
         values = value if isinstance(value, _LISTS) else (value,)
-        return [each for each in map(single, values) if each is not None] or None
+        # Nearly all are texts, which `one` would strip as well; with it each would be a call.
+        trimmed = [each.strip() if each.__class__ is str else single(each) for each in values]
+        return [
+            each for each in trimmed if each is not None and (each.__class__ is not str or each not in nulls)
+        ] or None
 
     return clean
 

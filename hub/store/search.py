@@ -69,7 +69,7 @@ def _pairs(texts: Sequence[str]) -> Iterator[str]:
 
 
 def _words_of_each(texts: Sequence[str]) -> list[str]:
-    """Nearly always there is nothing to fold: all texts at once are brought to lower case, and their signs to blanks."""
+    """Nearly always there is nothing to fold: all texts at once become lower case, and their signs blanks."""
     together = _END.join(texts)
     if together.count(_END) != len(texts) - 1 or _TO_FOLD_OR_CUT.search(together):
         return [" ".join(_words(text)) for text in texts]
