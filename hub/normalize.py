@@ -82,7 +82,7 @@ def normalize(ticket: Ticket, mapping: Mapping) -> Any:
     """Return the appeal or entry that the ticket reads as; raise TicketRejected with the reason and the field."""
     if not _is_object(ticket):
         raise TicketRejected("the ticket is no object with named fields", field="external_id")
-    if isinstance(reason := ticket.get(BROKEN), str):
+    if BROKEN in ticket and isinstance(reason := ticket[BROKEN], str):
         raise TicketRejected(opening(storable(reason), 300), field="external_id")
     return mapping.read(ticket)
 
