@@ -13,6 +13,9 @@ Ticket: TypeAlias = dict[str, Any]
 BROKEN = "@broken"
 """The key under which a ticket that could not be read says why: it is kept, and rejected for that reason."""
 
+HASH_SIZE = 16
+"""Bytes of the hash that tells whether a ticket changed."""
+
 Cursor: TypeAlias = dict[str, Any]
 """How far a source has been pulled: JSON, opaque to all but its connector."""
 

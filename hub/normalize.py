@@ -45,8 +45,14 @@ _QUOTED_LENGTH = 60
 _MOST_EVENTS = 1_000
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _WORDS = ("status", "kind")  # the fields beside which the source's own word is kept, where there is a NAME_text
-_IS_LINE = f"(value.__class__ is str and 0 < len(value) <= {steps.LONGEST_LINE} and value.isprintable())"
-"""What steps.line lets pass as it is, and that is nearly everything: what is printable, PostgreSQL keeps."""
+_IS_SHORT = f"len(value) <= {steps.LONGEST_LINE} and value.isprintable()"
+_IS_LINE = f"(value.__class__ is str and value and {_IS_SHORT})"
+_FITS: Table[Step, str] = {
+    steps.line: _IS_SHORT,
+    steps.identity: _IS_SHORT,
+    steps.text: f"len(value) <= {steps.LONGEST_TEXT_KEPT} and value.isprintable()",
+}
+"""What these steps let pass as it is of a text, and that is nearly everything: PostgreSQL keeps what is printable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,7 +95,7 @@ def normalize(ticket: Ticket, mapping: Mapping) -> Any:
     """Return the appeal or entry that the ticket reads as; raise TicketRejected with the reason and the field."""
     if not _is_object(ticket):
         raise TicketRejected("the ticket is no object with named fields", field="external_id")
-    if isinstance(reason := ticket.get(BROKEN), str):
+    if BROKEN in ticket and isinstance(reason := ticket[BROKEN], str):
         raise TicketRejected(opening(storable(reason), 300), field="external_id")
     return mapping.read(ticket)
 
@@ -232,7 +238,8 @@ class _Script:
         for index, step in enumerate(recipe.steps if recipe.origins else ()):
             is_text = of_text and index == 0
             if index == recipe.word_at and name in self._words:
-                yield f"{name}_word = value if value is None or {_IS_LINE} else line(value)"
+                fits = _IS_SHORT if is_text else f"value is None or {_IS_LINE}"
+                yield f"{name}_word = value if {fits} else line(value)"
             yield ("" if is_text else "if value is not None: ") + self._step(step, is_text=is_text)
         if recipe.each:
             yield f"if value is not None: value = {self._bind(self._events(recipe))}(value)"
@@ -245,11 +252,12 @@ class _Script:
 
     def _step(self, step: Step, *, is_text: bool) -> str:
         taken = self._bind(step)
-        if step is steps.line or (step is steps.identity and is_text):
-            return f"value = value if {_IS_LINE} else {taken}(value)"
-        if isinstance(step, LookUp) and is_text:
+        if isinstance(step, LookUp):
             table = self._bind(step.table)
-            return f"value = {table}[value] if value in {table} else {taken}(value)"
+            known = f"{table}[value] if value in {table} else " if is_text else ""
+            return f"value = {known}{taken}(value)"
+        if fits := _FITS.get(step) if is_text else (step is steps.line and _IS_LINE):
+            return f"value = value if {fits} else {taken}(value)"
         return f"value = {taken}(value)"
 
     def _look_up(self, path: Path) -> str:

@@ -14,7 +14,7 @@ from hub.connectors.base import Receiver
 from hub.drift import Notes, back_again, compared, merged, refused_words, unknown_words
 from hub.errors import HubError, LaneLost, StoreError, TicketRejected, Unstorable
 from hub.lanes import LEASE, hold
-from hub.model import BROKEN, LandedTicket, Lane, Rejection, Tally, Ticket
+from hub.model import BROKEN, HASH_SIZE, LandedTicket, Lane, Rejection, Tally, Ticket
 from hub.normalize import normalize
 from hub.store.store import Store
 from hub.store.tickets import Served
@@ -115,7 +115,7 @@ def landed(source: Source, ticket: Ticket) -> LandedTicket:
         # Nested deeper than anything means it: the rest of the page must not be lost over it.
         raw = _raw({BROKEN: f"the ticket cannot be kept: {str(error).lower()}"})
         ticket = orjson.loads(raw)
-    digest = hashlib.blake2b(raw, digest_size=16).digest()
+    digest = hashlib.blake2b(raw, digest_size=HASH_SIZE).digest()
     return LandedTicket(external_id or f"?{digest.hex()}", raw, digest, ticket)
 
 

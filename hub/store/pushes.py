@@ -11,9 +11,14 @@ from hub.errors import KeyReused, StoreError
 from hub.model import LandedTicket
 from hub.store.database import Database
 from hub.store.lanes import source_lane
-from hub.store.tickets import LAND
 
 _FORGOTTEN_AT_ONCE = 100
+_LAND = """
+insert into ticket (source, external_id, raw, hash, version, state)
+select $1, * , 'pending' from unnest($2::text[], $3::bytea[], $4::bytea[], $5::numeric[])
+on conflict (source, external_id) do update set raw = excluded.raw, hash = excluded.hash, version = excluded.version,
+  state = 'pending', reason = null, field = null, landed_at = now()
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,7 +138,7 @@ def _replaces(ticket: LandedTicket, known_hash: bytes, known_version: Decimal | 
 async def _land(connection: AsyncConnection, source: str, tickets: Sequence[LandedTicket]) -> None:
     if tickets:
         columns = zip(*((each.external_id, each.raw, each.hash, each.version) for each in tickets), strict=True)
-        await connection.exec_driver_sql(LAND, (source, *map(list, columns)))
+        await connection.exec_driver_sql(_LAND, (source, *map(list, columns)))
 
 
 async def _remember(connection: AsyncConnection, arrival: Arrival, receipt: Receipt) -> None:
