@@ -5,8 +5,10 @@ HubError
 ├── MappingError        the same, for one source's map: configuration gives each problem its line
 ├── SourceError
 │   ├── SourceUnavailable   try again later: the source is away, slow or busy
-│   └── SourceRefused       stop until a person acts: the source said no, or speaks nonsense
+│   ├── SourceRefused       stop until a person acts: the source said no, or speaks nonsense
+│   └── NotGenuine          turn this request away: it does not prove that it comes from the source
 ├── TicketRejected      set this one ticket aside, go on with the next
+├── KeyReused           tell the sender: its key came before with another body
 ├── LaneLost            stop at once: another process owns the lane now
 ├── StoreError
 │   ├── StoreUnavailable    try again later: the database is away
@@ -85,6 +87,12 @@ class SourceRefused(SourceError):
     code = "SOURCE_REFUSED"
 
 
+class NotGenuine(SourceError):
+    """A push does not prove that it comes from its source. The message is for the hub's own people, not for senders."""
+
+    code = "NOT_GENUINE"
+
+
 class TicketRejected(HubError):
     """One ticket does not read as an appeal; `field` is the appeal's field that failed."""
 
@@ -106,6 +114,12 @@ class Unreadable(ValueError):
         self.value = value
         self.problem = problem
         self.hint = hint
+
+
+class KeyReused(HubError):
+    """A push carries the key of an earlier one and another body: to take it would be as wrong as to pass it over."""
+
+    code = "KEY_REUSED"
 
 
 class LaneLost(HubError):

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from hub.config import Config, Schedule, json_schema, load
 from hub.config.document import BrokenFile, read
-from hub.config.models import shared_keys, source_model
+from hub.config.models import pulled_model, shared_keys
 from hub.config.schedule import ScheduleKeys
 from hub.config.shapes import keys_of
 from hub.connectors import REGISTRY
@@ -65,6 +65,12 @@ SCHEMA_CANNOT_SEE = {
     *("oauth2-client-unproven", "oauth2-password-missing", "tls-key-without-certificate"),
     *("since-cap-needs-two", "since-format-unknown", "since-seen-without-field"),
     *("detail-path-broken", "lookup-names-no-value", "lookup-nowhere"),
+    *("inbound-short-secret", "inbound-empty-secret", "inbound-secret-no-base64", "inbound-secret-in-clear"),
+    *("inbound-digest-without-secret", "inbound-time-not-signed", "inbound-nonce-not-signed", "inbound-shown-twice"),
+    *("inbound-placeholder-unknown", "inbound-placeholder-without-place", "inbound-signed-path-broken"),
+    *("inbound-time-of-unknown-form", "inbound-tolerance-too-long", "inbound-encoding-unknown"),
+    *("inbound-version-date-alone", "inbound-version-date-unknown", "inbound-version-path-broken"),
+    *("inbound-rows-with-records", "inbound-key-nowhere", "inbound-key-forgotten-too-soon"),
     *("cron-never", "cron-of-six-fields", "cron-out-of-range", "zero-interval", "endless-interval"),
     *("jitter-longer-than-interval", "retry-waits-backwards"),
     *("unknown-timezone", "misspelt-timezone", "default-timezone-wrong"),
@@ -100,9 +106,10 @@ def loaded(folder: Path, text: str, **environ: str) -> Config:
 
 
 def expected(path: Path) -> tuple[list[str], dict[str, str]]:
-    """The messages and the environment that the first comments of a bad file name."""
+    """The messages and the environment that the first comments of a bad file name; {connectors} are all there are."""
     lines = path.read_bytes().splitlines()
     messages = [line[2:].decode() for line in lines if line.startswith(b"# :")]
+    messages = [message.replace("{connectors}", ", ".join(sorted(REGISTRY))) for message in messages]
     said = [line.decode().removeprefix("# environ: ") for line in lines if line.startswith(b"# environ: ")]
     return messages, ENVIRON | dict(one.split("=", 1) for one in said)
 
@@ -288,7 +295,7 @@ def test_defaults_lie_beneath_a_source_key_by_key_but_a_schedule_is_replaced_who
 
 
 def test_a_default_that_a_connector_does_not_know_is_skipped_for_it(tmp_path):
-    foreign = next(key for key in sorted(shared_keys()) if key not in keys_of(source_model("rest")))
+    foreign = next(key for key in sorted(shared_keys()) if key not in keys_of(pulled_model("sources", "rest")))
     text = HOUSING.replace("sources:", f"defaults: {{{foreign}: anything}}\nsources:")
 
     config = loaded(tmp_path, text)

@@ -105,7 +105,7 @@ class Cipher(Options):
 class Clock(Options):
     """The time at which a question is asked."""
 
-    time: TimeFormat
+    timestamp: TimeFormat
     """How it is written: `epoch_s`, `epoch_ms`, `iso`, `http`, or a strftime pattern in the source's zone."""
     utc: bool = False
     """Whether a pattern is in UTC instead."""
@@ -115,7 +115,7 @@ class Clock(Options):
         return []
 
     def written(self, now: datetime, zone: ZoneInfo) -> str:
-        return write_time(now, self.time, ZoneInfo("UTC") if self.utc else zone)
+        return write_time(now, self.timestamp, ZoneInfo("UTC") if self.utc else zone)
 
 
 def _kind_of(value: Any) -> str:
@@ -124,7 +124,7 @@ def _kind_of(value: Any) -> str:
         return type(value).__name__
     if not isinstance(value, dict):
         return "text"
-    return "Cipher" if "encrypt" in value else "Clock" if value.keys() & {"time", "utc"} else "Digest"
+    return "Cipher" if "encrypt" in value else "Clock" if value.keys() & {"timestamp", "utc"} else "Digest"
 
 
 _Computed = Annotated[Digest, Tag("Digest")] | Annotated[Cipher, Tag("Cipher")] | Annotated[Clock, Tag("Clock")]

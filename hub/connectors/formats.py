@@ -37,7 +37,14 @@ _ROUNDED_FROM = float(2**63)
 
 
 class NotReadable(SourceRefused):
-    """What came is not in the format asked for, or is broken: another format might help."""
+    """What came is not in the format asked for, or is broken: another format might help.
+
+    `quote` ends the message with words of what came; `fact` is the message without them.
+    """
+
+    def __init__(self, fact: str, *, quote: str = "", hint: str = "") -> None:
+        super().__init__(fact + quote, hint=hint)
+        self.fact = fact
 
 
 def _euro(error: UnicodeError) -> tuple[str, int]:
@@ -193,7 +200,8 @@ def _not_json(document: bytes | str, error: orjson.JSONDecodeError) -> SourceRef
     text = document if isinstance(document, str) else document.decode("utf-8", "replace")
     around = excerpt(text[max(0, error.pos - 30) : error.pos + 30])
     return NotReadable(
-        f"not JSON: {error.msg} at line {error.lineno} column {error.colno} (character {error.pos}), near {around!r}"
+        f"not JSON: {error.msg} at line {error.lineno} column {error.colno} (character {error.pos})",
+        quote=f", near {around!r}",
     )
 
 
@@ -265,7 +273,7 @@ def _parser() -> etree.XMLParser:
 def _not_xml(text: str, error: etree.XMLSyntaxError) -> SourceRefused | SourceUnavailable:
     if error.code in _CUT_SHORT:
         return SourceUnavailable(f"the XML breaks off: {error.msg}")
-    return NotReadable(f"not XML: {error.msg}, in {excerpt(text)!r}")
+    return NotReadable(f"not XML: {error.msg}", quote=f", in {excerpt(text)!r}")
 
 
 def _name(element: etree._Element) -> str:

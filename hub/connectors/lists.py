@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Awaitable, Callable
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
@@ -86,6 +87,11 @@ class PagedList:
         async with aclosing(walker.pages(cursor, ask)) as pages:
             async for page in pages:
                 yield page
+
+    def between(self, start: datetime, end: datetime) -> Cursor:
+        """Return the cursor of a walk over a stretch of the past. Raises SourceRefused."""
+        walker = Walker(self._page, self._since, self._manner.zone, max_pages=self._manner.max_pages)
+        return walker.between(start, end, told="since" in self._names)
 
     async def whole(self, session: Session, find: Find) -> list[Ticket]:
         """Ask for the list to its end, which is to be joined to something: so it must not be a long one."""

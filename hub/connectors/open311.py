@@ -128,6 +128,10 @@ class Open311:
             trust=options.tls.at(place.folder),
         )
 
+    def between(self, start: datetime, end: datetime) -> Cursor:
+        """Return the cursor of a walk over what was requested in a stretch of the past."""
+        return _write_cursor(None, _Step(end, self._grid.window(start, self._options.window, end)))
+
     async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:
         """Walk windows of requested_datetime from where the last run ended, less `rescan`, to now.
 

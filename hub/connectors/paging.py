@@ -78,6 +78,11 @@ class _Sized(Options):
         del payload, headers
         return None
 
+    def kept(self, turn: Turn) -> At | None:
+        """Say where the next run goes on, where a place outlives the run."""
+        del turn
+        return None
+
     def is_full(self, tickets: int) -> bool:
         return self.size is not None and tickets >= self.size.value
 
@@ -199,6 +204,10 @@ class ByCursor(_Told):
             return None
         return None if self._is_enough(turn, self.until) else following
 
+    def kept(self, turn: Turn) -> At | None:
+        following = self.following(turn) if self.keep else None
+        return turn.at if self.keep and following is None else following
+
     def following(self, turn: Turn) -> At | None:
         """Read the cursor that stands in the answer, whether or not there is more."""
         return _place(turn.told(self.next))
@@ -232,6 +241,10 @@ class ByLast(_Sized):
         following = self.following(turn)
         # A source that answers from the last ticket on, that one included, ends with nothing but it.
         return None if following == turn.at or self._is_enough(turn, self.until) else following
+
+    def kept(self, turn: Turn) -> At | None:
+        following = self.following(turn) if self.keep else None
+        return turn.at if self.keep and following is None else following
 
     def following(self, turn: Turn) -> At | None:
         """Read what the last ticket holds."""

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping, Sequence
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import datetime
 from functools import partial
 from typing import Annotated, Any, ClassVar, Literal
 
@@ -168,6 +169,11 @@ class Rest:
         asked = [*([options.detail] if options.detail else []), *options.details]
         self._details = [url_details(detail, manner) for detail in asked]
         self._lookups = [LookupCalls(name, lookup, manner) for name, lookup in options.lookups.items()]
+
+    def between(self, start: datetime, end: datetime) -> Cursor:
+        """Return the cursor of a walk over a stretch of the past. Raises SourceRefused."""
+        whole = self._list.between(start, end)
+        return self._rounds.all_at(whole) if self._rounds else whole
 
     async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:
         """Walk window by window, page by page; each page's cursor goes on after it, also in the middle of a run."""

@@ -24,6 +24,10 @@ class Rounds:
             "/".join(map(str, each)): dict(zip(values, each, strict=True)) for each in product(*values.values())
         }
 
+    def all_at(self, cursor: Cursor) -> Cursor:
+        """Return the cursor with which every round begins where this one stands."""
+        return _cursor(dict.fromkeys(self._rounds, cursor), None)
+
     async def pages(self, cursor: Cursor | None, pages_of: Pages) -> AsyncGenerator[Page, None]:
         """Yield the pages of every round, from the one on in which the last run was cut short.
 

@@ -25,13 +25,13 @@ _NONCES: Mapping[str, Callable[[], str]] = {
     "uuid": lambda: str(uuid.uuid4()),
     "digits": lambda: str(10**9 + secrets.randbelow(9 * 10**9)),
 }
-_STANDING = frozenset({"time", "nonce", "method", "host", "path"})
-_LOOKING = frozenset({"params", "query", "body"})
-_FIELDS = ("query.", "body.", "headers.")
+_STANDING = frozenset({"timestamp", "nonce", "method", "host", "path"})
+_LOOKING = frozenset({"parameters", "query", "body"})
+_FIELDS = ("query.", "field.", "header.")
 
 
-class Params(Options):
-    """How `{params}` writes the parameters of a question: sorted by name."""
+class Parameters(Options):
+    """How `{parameters}` writes the parameters of a question: sorted by name."""
 
     of: Sequence[Literal["query", "body"]] = Field(("query", "body"), min_length=1)
     """Whose parameters: those of the query, the fields of the body (a form, or the top of a JSON object), or both."""
@@ -50,20 +50,20 @@ class Params(Options):
 class Sign(Options):
     """What every question carries that is made for it alone: a signature, the time, a nonce.
 
-    Texts name values as `{name}`: those of `values`; what a login has read; `{time}` and `{nonce}`; and of the question
-    `{method}`, `{host}`, `{path}`, `{query}` (as sent), `{params}` (sorted), `{body}` (as sent), or one field of it,
-    as in `{body.param}`, `{query.appKey}`, `{headers.Date}`. Plain texts are put in first; what looks at the question
-    sees it with those in place.
+    Texts name values as `{name}`: those of `values`; what a login has read; `{timestamp}` and `{nonce}`; and of the
+    question `{method}`, `{host}`, `{path}`, `{query}` (as sent), `{parameters}` (sorted), `{body}` (as sent), or one
+    part of it, as in `{field.param}`, `{query.appKey}`, `{header.Date}`. Plain texts are put in first; what looks at
+    the question sees it with those in place.
     """
 
     values: Mapping[str, SecretValue] = {}
     """Values that the texts below can name, such as keys and secrets, or what is computed from those before it."""
-    time: TimeFormat = "epoch_s"
-    """How `{time}` is written: `epoch_s`, `epoch_ms`, `iso`, `http`, or a strftime pattern in the source's zone."""
+    timestamp: TimeFormat = "epoch_s"
+    """How `{timestamp}` is written: `epoch_s`, `epoch_ms`, `iso`, `http`, or a pattern in the source's zone."""
     nonce: Literal["hex", "uuid", "digits"] = "hex"
     """How `{nonce}` is written: 32 hexadecimal digits, a UUID, or ten decimal digits."""
-    params: Params = Params()
-    """How `{params}` is written."""
+    parameters: Parameters = Parameters()
+    """How `{parameters}` is written."""
     query: Mapping[str, Value] = {}
     """Query parameters to add."""
     headers: Mapping[str, Value] = {}
@@ -108,8 +108,8 @@ class Signature:
     def on(self, request: Request, read: Mapping[str, str]) -> Request:
         """Return the question with everything that it must carry; `read` is what a login has read."""
         now = datetime.now(UTC)
-        time = write_time(now, self.options.time, self._zone)
-        known = {**read, "time": time, "nonce": _NONCES[self.options.nonce]()}
+        timestamp = write_time(now, self.options.timestamp, self._zone)
+        known = {**read, "timestamp": timestamp, "nonce": _NONCES[self.options.nonce]()}
         for texts in (self._early, self._late):
             scene = _Scene(self.options, request, known, (now, self._zone))
             for place, put in (("query", with_query), ("headers", with_headers), ("body", with_body)):
@@ -167,11 +167,11 @@ class _Scene:
     def _sought(self, name: str) -> Any:
         value = self._options.values.get(name)
         if value is None:
-            return part_of(self._request, name, self._options.params)
+            return part_of(self._request, name, self._options.parameters)
         return value.get_secret_value() if isinstance(value, SecretStr) else self._made(value)
 
 
-def part_of(request: Request, name: str, params: Params) -> Any:
+def part_of(request: Request, name: str, parameters: Parameters) -> Any:
     """Read what `{name}` says of a question: None where it has no such field, UNKNOWN where it is no such name."""
     match name.partition("."):
         case "method", "", _:
@@ -181,13 +181,13 @@ def part_of(request: Request, name: str, params: Params) -> Any:
         case "body", "", _:
             content = request.content()
             return content[0] if content else b""
-        case "params", "", _:
-            return _params(request, params)
+        case "parameters", "", _:
+            return _parameters(request, parameters)
         case "query", ".", field:
             return dict(_query_of(request)).get(field)
-        case "body", ".", field:
+        case "field", ".", field:
             return _field(request, field)
-        case "headers", ".", field:
+        case "header", ".", field:
             return _header(request, field)
     return UNKNOWN
 
@@ -216,17 +216,19 @@ def _header(request: Request, name: str) -> str | None:
     return headers.get(name.lower())
 
 
-def _params(request: Request, params: Params) -> str:
-    pairs = _query_of(request) if "query" in params.of else []
-    if "body" in params.of:
+def _parameters(request: Request, parameters: Parameters) -> str:
+    pairs = _query_of(request) if "query" in parameters.of else []
+    if "body" in parameters.of:
         if request.form is not None:
             pairs += flat(request.form)
         elif isinstance(request.body, Mapping):
             pairs += [(name, _text(value)) for name, value in request.body.items()]
-    kept = sorted((name, value) for name, value in pairs if name not in params.without and (value or params.empty))
-    if params.encode:
+    kept = sorted(
+        (name, value) for name, value in pairs if name not in parameters.without and (value or parameters.empty)
+    )
+    if parameters.encode:
         kept = [(quote(name, safe="~"), quote(value, safe="~")) for name, value in kept]
-    return params.between.join(f"{name}{params.pair}{value}" for name, value in kept)
+    return parameters.between.join(f"{name}{parameters.pair}{value}" for name, value in kept)
 
 
 def _text(value: Any) -> str:

@@ -116,6 +116,20 @@ def begin(mark: Mark, options: Since | None, *, now: datetime, zone: ZoneInfo, f
     return replace(mark, walk=Walk(started=now, window=window, at=first if mark.kept is None else mark.kept))
 
 
+def stretch(
+    options: Since | None, *, start: datetime, end: datetime, zone: ZoneInfo, first: At | None, by: str, told: bool
+) -> Mark:
+    """Start a walk over a stretch of the past; `told` says that the texts of the question hold the time.
+
+    Raises SourceRefused where the source cannot be asked by time.
+    """
+    if options is None or (options.send is None and not told):
+        raise SourceRefused("cannot be asked for a stretch of time", hint="it has no `since` with a `send`")
+    grid = options.grid(zone)
+    window = grid.window(grid.floor(start), options.window, grid.ceil(end))
+    return Mark(walk=Walk(started=end, window=window, at=first), by=by)
+
+
 def advance(
     mark: Mark,
     options: Since | None,

@@ -8,9 +8,20 @@ from zoneinfo import ZoneInfo
 
 from hub.connectors.clocks import read_time
 from hub.connectors.loops import LoopGuard
-from hub.connectors.paging import At, ByCursor, ByLast, Paging, Turn
+from hub.connectors.paging import At, Paging, Turn
 from hub.connectors.paths import reader
-from hub.connectors.since import Mark, Since, Walk, advance, begin, from_cursor, halved, newest_of, to_cursor
+from hub.connectors.since import (
+    Mark,
+    Since,
+    Walk,
+    advance,
+    begin,
+    from_cursor,
+    halved,
+    newest_of,
+    stretch,
+    to_cursor,
+)
 from hub.errors import SourceRefused
 from hub.model import Cursor, Page, Ticket
 
@@ -54,6 +65,16 @@ class Walker:
         self._max_pages = max_pages
         self._settle = settle
         self._newest_field = reader(since.field) if since and since.field else None
+
+    def between(self, start: datetime, end: datetime, *, told: bool = False) -> Cursor:
+        """Return the cursor of a walk over a stretch of the past; `told`: by the texts of the question.
+
+        Raises SourceRefused.
+        """
+        page, zone = self._page, self._zone
+        return to_cursor(
+            stretch(self._since, start=start, end=end, zone=zone, first=page.first(), by=page.by, told=told)
+        )
 
     async def pages(self, cursor: Cursor | None, ask: Ask) -> AsyncGenerator[Page, None]:
         """Yield page after page; each page's cursor goes on after it, also in the middle of a run."""
@@ -109,8 +130,8 @@ class Walker:
         at = self._settle(page.after(turn), walk)
         at = guard.next(at, turn, part.tickets, page, walk.window)
         newest = self._newest(part.tickets if part.whole is None else part.whole)
-        if isinstance(page, ByCursor | ByLast) and page.keep:
-            mark = replace(mark, kept=_first_of(page.following(turn), walk.at, mark.kept))
+        if (kept := page.kept(turn)) is not None:
+            mark = replace(mark, kept=kept)
         return advance(mark, self._since, zone=self._zone, newest=newest, at=at, seen=turn.seen, first=page.first())
 
     def _total(self, part: Part) -> int | None:
@@ -131,7 +152,3 @@ class Walker:
         written = since.read or since.format
         times = [read_time(self._newest_field(ticket), written, self._zone) for ticket in tickets]
         return all(time is not None and time < start for time in times)
-
-
-def _first_of(*found: At | None) -> At | None:
-    return next((at for at in found if at is not None), None)

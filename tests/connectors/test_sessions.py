@@ -263,7 +263,7 @@ async def test_a_secret_is_sent_as_a_cipher_that_only_the_source_can_read(tmp_pa
             "headers": {
                 "appid": "HUB",
                 "secret": {"encrypt": "rsa", "key": "{spk}", "of": "{secrit}"},
-                "time": {"time": "epoch_s"},
+                "time": {"timestamp": "epoch_s"},
             },
             "token": "token",
             "as": {"header": "token"},

@@ -49,7 +49,7 @@ def test_sorted_parameters_with_the_key_appended_as_wechat_pay_signs(digest: dic
     """The example of WeChat Pay's own documentation."""
     options = {
         "values": {"key": "192006250b4c09247ec02edce69f6a2d"},
-        "body": {"sign": {**digest, "of": "{params}&key={key}", "as": "HEX"}},
+        "body": {"sign": {**digest, "of": "{parameters}&key={key}", "as": "HEX"}},
     }
 
     request = signed(options, Request("POST", URL, form=WECHAT | WECHAT_NONCE))
@@ -71,8 +71,8 @@ def test_names_and_values_between_two_secrets_as_taobao_signs():
     }
     options = {
         "values": {"key": "12345678", "secret": "helloworld"},
-        "params": {"pair": "", "between": ""},
-        "query": {"app_key": "{key}", "sign": {"hash": "md5", "of": "{secret}{params}{secret}", "as": "HEX"}},
+        "parameters": {"pair": "", "between": ""},
+        "query": {"app_key": "{key}", "sign": {"hash": "md5", "of": "{secret}{parameters}{secret}", "as": "HEX"}},
     }
 
     request = signed(options, Request("GET", URL, query))
@@ -83,8 +83,8 @@ def test_names_and_values_between_two_secrets_as_taobao_signs():
 def test_a_canonical_query_in_base64_as_aliyun_signs():
     """The example of Aliyun's own documentation of RPC signatures."""
     options = {
-        "values": {"secret": "testsecret", "canonical": {"hash": "none", "of": "{params}", "as": "percent"}},
-        "params": {"encode": True, "empty": True},
+        "values": {"secret": "testsecret", "canonical": {"hash": "none", "of": "{parameters}", "as": "percent"}},
+        "parameters": {"encode": True, "empty": True},
         "query": {
             "AccessKeyId": "testid",
             "SignatureMethod": "HMAC-SHA1",
@@ -104,8 +104,7 @@ def test_a_canonical_query_in_base64_as_aliyun_signs():
 def test_chained_keys_of_bytes_as_tencent_cloud_signs():
     """The example of Tencent Cloud's own documentation of TC3-HMAC-SHA256."""
     canonical = (
-        "{method}\n{path}\n{query}\ncontent-type:{headers.Content-Type}\nhost:{host}\n\n"
-        "content-type;host\n{hashed_body}"
+        "{method}\n{path}\n{query}\ncontent-type:{header.Content-Type}\nhost:{host}\n\ncontent-type;host\n{hashed_body}"
     )
     scope = "2019-02-25/cvm/tc3_request"
     options = {
@@ -138,10 +137,10 @@ def test_chained_keys_of_bytes_as_tencent_cloud_signs():
 
 
 def test_time_nonce_and_body_on_lines_of_their_own():
-    lines = "{time}\n{nonce}\n{body}\n"
+    lines = "{timestamp}\n{nonce}\n{body}\n"
     options = {
         "values": {"secret": "s3cret", "signature": {"hash": "sha256", "key": "{secret}", "of": lines, "as": "base64"}},
-        "headers": {"X-Time": "{time}", "X-Nonce": "{nonce}", "Authorization": 'HUB id="7",sign="{signature}"'},
+        "headers": {"X-Time": "{timestamp}", "X-Nonce": "{nonce}", "Authorization": 'HUB id="7",sign="{signature}"'},
     }
 
     request = signed(options, Request("POST", URL, body={"fid": 1, "名": "张"}))
@@ -191,7 +190,7 @@ def test_a_private_key_signs_and_its_public_key_agrees(tmp_path: Path):
     openssl("genrsa", "-out", str(key), "2048", given=b"")
     openssl("rsa", "-in", str(key), "-pubout", "-out", str(public), given=b"")
     bare = "".join(key.read_text().splitlines()[1:-1])
-    written = {"hash": "rsa_sha256", "key": "{key}", "of": "{params}", "as": "base64"}
+    written = {"hash": "rsa_sha256", "key": "{key}", "of": "{parameters}", "as": "base64"}
 
     for held in (key.read_text(), bare):
         options = {"values": {"key": held}, "query": {"sign": written}}
@@ -207,7 +206,7 @@ def test_what_a_nested_hash_signs_of_a_json_text_in_the_body():
     half = {"hash": "md5", "of": "{code}"}
     options = {
         "values": {"code": "PC42ce3bfa4980a9", "half": half},
-        "body": {"appCode": "{code}", "signature": {"hash": "md5", "of": "{path}{body.param}{half}"}},
+        "body": {"appCode": "{code}", "signature": {"hash": "md5", "of": "{path}{field.param}{half}"}},
     }
     param = '{"fid":"571","lastItem":0,"rows":10}'
 
@@ -219,15 +218,15 @@ def test_what_a_nested_hash_signs_of_a_json_text_in_the_body():
 
 def test_the_digest_of_a_body_and_the_date_go_into_headers():
     options = {
-        "time": "http",
+        "timestamp": "http",
         "values": {"key": "k", "md5": {"hash": "md5", "of": "{body}", "as": "base64"}},
         "headers": {
-            "Date": "{time}",
+            "Date": "{timestamp}",
             "Content-MD5": "{md5}",
             "Authorization": {
                 "hash": "sha1",
                 "key": "{key}",
-                "of": "{method}\n{headers.date}\n{headers.Content-Type}\n{md5}",
+                "of": "{method}\n{header.date}\n{header.Content-Type}\n{md5}",
             },
         },
     }
@@ -253,7 +252,7 @@ def test_the_digest_of_a_body_and_the_date_go_into_headers():
     ],
 )
 def test_parameters_are_written_as_told(params: dict[str, Any], written: str):
-    options = {"params": params, "headers": {"X": "{params}"}}
+    options = {"parameters": params, "headers": {"X": "{parameters}"}}
     body = {"n": 7, "flag": True, "d": {"x": 1}, "e": None}
 
     request = signed(options, Request("POST", f"{URL}?b=真", {"c": "", "a": "1"}, body=body))
@@ -272,7 +271,7 @@ def test_the_short_md5_is_the_middle_of_the_long_one():
 def test_a_parameter_of_several_values_is_signed_once_for_each():
     request = Request("POST", URL, {"b": ["2", "1"]}, form={"a": ["4", "3"]})
 
-    assert signed({"headers": {"X": "{params}"}}, request).headers["X"] == "a=3&a=4&b=1&b=2"
+    assert signed({"headers": {"X": "{parameters}"}}, request).headers["X"] == "a=3&a=4&b=1&b=2"
 
 
 @pytest.mark.parametrize(
@@ -287,7 +286,7 @@ def test_a_parameter_of_several_values_is_signed_once_for_each():
 def test_the_time_is_written_as_the_source_reads_it(time: str, written: Any):
     before = written(datetime.now(UTC))
 
-    told = signed({"time": time, "query": {"t": "{time}"}}, Request("GET", URL)).query["t"]
+    told = signed({"timestamp": time, "query": {"t": "{timestamp}"}}, Request("GET", URL)).query["t"]
 
     assert told.startswith((before, written(datetime.now(UTC))))
 
@@ -303,23 +302,23 @@ def test_a_nonce_is_another_one_for_every_question(nonce: str, length: int):
 
 
 def test_a_second_way_of_writing_the_time_is_a_value_of_its_own():
-    day = {"time": "%Y-%m-%d", "utc": True}
+    day = {"timestamp": "%Y-%m-%d", "utc": True}
 
-    query = signed({"values": {"day": day}, "query": {"t": "{time}", "d": "{day}/cvm"}}, Request("GET", URL)).query
+    query = signed({"values": {"day": day}, "query": {"t": "{timestamp}", "d": "{day}/cvm"}}, Request("GET", URL)).query
 
     assert query["d"] == f"{datetime.fromtimestamp(int(query['t']), UTC):%Y-%m-%d}/cvm"
 
 
 def test_braces_that_name_nothing_stay():
-    options = {"headers": {"X": '{"a":1} { b } {} {{time}}'}}
+    options = {"headers": {"X": '{"a":1} { b } {} {{timestamp}}'}}
 
-    assert signed(options, Request("GET", URL)).headers["X"] == '{"a":1} { b } {} {time}'
+    assert signed(options, Request("GET", URL)).headers["X"] == '{"a":1} { b } {} {timestamp}'
 
 
 async def test_every_try_is_signed_anew():
     busy = lambda _: json({}, 503)  # noqa: E731  two lines would hide it
     async with serving(in_turn(busy, busy, [{"id": 1}])) as upstream:
-        sign = {"query": {"nonce": "{nonce}", "sign": {"hash": "md5", "of": "{params}"}}}
+        sign = {"query": {"nonce": "{nonce}", "sign": {"hash": "md5", "of": "{parameters}"}}}
 
         await tickets(rest(upstream.url, auth={"sign": sign}))
 
@@ -389,7 +388,7 @@ async def test_a_form_in_gbk_is_signed_and_sent_as_the_same_bytes():
         ({"query": {"s": "{token}"}}, "{token}"),
         ({"values": {"a": {"hash": "md5", "of": "{b}"}, "b": "x"}, "query": {"s": "{a}"}}, r"values\.a: .*{b}"),
         ({"values": {"path": "x"}, "query": {"s": "{path}"}}, "a meaning already"),
-        ({"time": "soon", "query": {"s": "x"}}, "not iso"),
+        ({"timestamp": "soon", "query": {"s": "x"}}, "not iso"),
         ({"query": {"s": {"encrypt": "aes_cbc", "of": "x", "key": "k"}}}, "iv"),
     ],
 )

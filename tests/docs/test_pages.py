@@ -67,7 +67,7 @@ def _filled(text: str, folder: Path) -> Mapping[str, str]:
     for name in re.findall(r"\$\{file:([^}]+)\}", text):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("made up")
-    return dict.fromkeys(re.findall(r"\$\{([A-Z_0-9]+)\}", text), "made-up")
+    return dict.fromkeys(re.findall(r"\$\{([A-Z_0-9]+)\}", text), "made-up-and-long-enough")
 
 
 @pytest.mark.parametrize("kind", KINDS)
