@@ -145,6 +145,19 @@ async def test_a_cursor_from_before_there_were_rounds_says_how_far_each_was_pull
     assert {query["after"] for query in upstream.queries()} == {str(int((NOW - timedelta(days=20)).timestamp()))}
 
 
+async def test_a_stretch_of_the_past_is_read_in_every_round():
+    async with serving(Divisions()) as upstream:
+        since = {"field": "updated", "send": ["from", "to"], "read": "iso", "start": "2020-01-01"}
+        source = source_of(upstream, since=since)
+        cursor = source.between(datetime(2024, 1, 1, tzinfo=UTC), datetime(2024, 2, 1, tzinfo=UTC))
+
+        found = await tickets(source, stored(cursor))
+
+    assert len(found) == 21
+    asked = {(query["from"], query["to"]) for query in upstream.queries()}
+    assert asked == {("2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z")}
+
+
 async def test_links_are_followed_from_the_url_of_their_round():
     def linked(request: web.Request) -> web.Response:
         page = int(request.query.get("page", 1))

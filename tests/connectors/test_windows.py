@@ -103,6 +103,25 @@ async def test_a_run_cut_between_days_goes_on_with_the_next_one():
     assert ids(before) + ids(rest_of_it) == [row["id"] for row in archive.rows]
 
 
+async def test_a_stretch_of_the_past_is_read_by_whole_days_also_where_a_text_holds_them():
+    start, end = datetime(2024, 3, 1, 10, tzinfo=SHANGHAI), datetime(2024, 3, 3, 10, tzinfo=SHANGHAI)
+    async with serving(lambda _: json([])) as upstream:
+        since = by_day(send=None, window="2d", end="inclusive")
+        source = rest(upstream.url, query={"day": "{since}", "q": "up to {until}"}, since=since)
+
+        await tickets(source, stored(source.between(start, end)))
+
+    assert upstream.queries() == [
+        {"day": "2024-03-01", "q": "up to 2024-03-02"},
+        {"day": "2024-03-03", "q": "up to 2024-03-03"},
+    ]
+
+
+async def test_a_source_that_knows_no_time_cannot_be_asked_for_a_stretch():
+    with pytest.raises(SourceRefused, match="stretch of time"):
+        rest("https://host.example/").between(datetime.now(UTC), datetime.now(UTC))
+
+
 class Capped:
     """So many tickets a minute for three hours; at most a hundred an answer, with or without saying how many."""
 
