@@ -5,7 +5,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from pulling import ids, rest, tickets
+from pulling import rest, tickets
 from pydantic import ValidationError
 from upstream import Upstream, in_turn, json, serving
 
@@ -330,14 +330,3 @@ async def test_a_table_without_end_is_refused():
 def test_joins_that_cannot_work_are_named(wrong: dict[str, Any], said: str):
     with pytest.raises(ValidationError, match=said):
         rest("https://host.example/", **wrong)
-
-
-async def test_custom_fields_are_picked_by_paths_alone():
-    """Attributes as lists of ids and values: nothing is reshaped before it is landed."""
-    from hub.connectors.paths import reader  # noqa: PLC0415  what mappings read by
-
-    ticket = {"custom_fields": [{"id": 360001, "value": "91420800"}], "扩展字段": [{"名称": "楼栋", "值": "3栋"}]}
-
-    assert reader("custom_fields[?id == `360001`].value | [0]")(ticket) == "91420800"
-    assert reader("扩展字段[?名称 == '楼栋'].值 | [0]")(ticket) == "3栋"
-    assert ids([ticket["custom_fields"][0]]) == [360001]

@@ -29,6 +29,8 @@ async def pulled(answer: Any, **options: Any) -> Any:
         ({"data": None}, "data.items", []),
         ({"data": {"items": {"id": 1}}}, "data.items", [1]),
         ({"rows": [{"r": {"id": 1}}, {"r": {"id": 2}}]}, "rows[].r", [1, 2]),
+        ({"data": {"1": {"t": "a"}, "2": {"t": "b"}}}, "items(data)[*].{id: [0], row: [1]}", ["1", "2"]),
+        ({"cols": ["id", "t"], "rows": [[1, "a"], [2, "b"]]}, "rows[*].{id: [0], t: [1]}", [1, 2]),
     ],
 )
 async def test_records_are_found_where_the_path_says(payload: Any, records: str, found: list[int]):
