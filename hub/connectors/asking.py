@@ -28,8 +28,7 @@ class Asked(Options):
     method: Literal["GET", "POST"] = "GET"
     """How to ask."""
     query: Mapping[str, Scalar | Sequence[Scalar]] = {}
-    """Parameters that every question carries, one with a list once for each; one whose `{name}` is missing is left out.
-    """
+    """Parameters of the question: a list is sent as several, and one whose `{name}` has no value is left out."""
     body: Mapping[str, Any] | str | None = None
     """The body of a POST: fields, or a text with `body_type: xml` or `text`. `"{name}"` alone keeps its type."""
     body_type: Literal["json", "form", "multipart", "xml", "text"] = "json"
@@ -86,12 +85,12 @@ def question(
 
 
 def _url(template: str, find: Find, manner: Manner) -> str | None:
-    """Fill a URL. One that is nothing but a place is a link that the source gave: followed on the list's host only."""
-    if not is_place(template):
+    """Fill a URL. Where it is nothing but a link that the source gave, that is followed on the list's host only."""
+    link = find(template[1:-1]) if is_place(template) else None
+    if not isinstance(link, str) or not (link.startswith("/") or "://" in link):
         return filled_url(urljoin(manner.url, template), find)
-    link = find(template[1:-1])
     try:
-        return same_host(manner.url, link) if isinstance(link, str) else None
+        return same_host(manner.url, link)
     except SourceRefused:
         return None
 

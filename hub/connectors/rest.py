@@ -207,6 +207,6 @@ class Rest:
             return list(jsonl_rows(without_markup(answer, "JSONL"), options.encoding))
         payload = parse(answer, answer_format=options.format, encoding=options.encoding, lenient=options.lenient)
         payload = opened_inside(payload, options.inner, lenient=options.lenient)
-        if options.error is not None:
+        if options.error is not None and not answer.is_nothing:
             judge(payload, options.error)
         return payload

@@ -4,6 +4,7 @@ from collections.abc import AsyncGenerator, Callable, Mapping, Sequence
 from contextlib import aclosing
 from itertools import product
 from typing import Any, TypeAlias
+from urllib.parse import quote
 
 from hub.connectors.http import LoginExpired
 from hub.connectors.since import is_under_way
@@ -20,9 +21,7 @@ class Rounds:
     """Every combination of the values, one after the other; the cursor knows how far each was pulled."""
 
     def __init__(self, values: Mapping[str, Sequence[Any]]) -> None:
-        self._rounds = {
-            "/".join(map(str, each)): dict(zip(values, each, strict=True)) for each in product(*values.values())
-        }
+        self._rounds = {_name(each): dict(zip(values, each, strict=True)) for each in product(*values.values())}
 
     def all_at(self, cursor: Cursor) -> Cursor:
         """Return the cursor with which every round begins where this one stands."""
@@ -64,6 +63,10 @@ class Rounds:
         if not isinstance(each, dict):
             raise SourceRefused("the stored cursor does not read as one of this connector", hint="pull from the start")
         return {name: one for name, one in each.items() if name in self._rounds}, cursor.get("at")
+
+
+def _name(values: Sequence[Any]) -> str:
+    return "/".join(quote(str(value), safe="") for value in values)
 
 
 def _cursor(cursors: Mapping[str, Cursor], at: str | None) -> Cursor:

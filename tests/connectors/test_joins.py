@@ -82,6 +82,14 @@ async def test_a_link_in_a_ticket_is_followed_on_the_list_s_host_only():
     ]
 
 
+@pytest.mark.parametrize(("id_", "path"), [(7, "/7"), ("a b", "/a%20b"), ("a-b", "/a-b"), ("..", None)])
+async def test_an_id_alone_is_no_link(id_: Any, path: str | None):
+    async with serving(lambda r: json([{"id": id_}] if r.path == "/list" else {"path": r.raw_path})) as upstream:
+        (found,) = await tickets(rest(f"{upstream.url}/list", detail={"url": "{id}"}))
+
+    assert found.get("detail") == ({"path": path} if path else None)
+
+
 async def test_a_detail_may_be_asked_for_by_a_post():
     async with serving(in_turn([{"tid": 7}], {"body": "内容"})) as upstream:
         detail = {"url": "/detail", "method": "POST", "body": {"param": {"tid": "{tid}"}}, "as_text": ["param"]}

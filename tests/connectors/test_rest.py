@@ -55,8 +55,9 @@ async def test_rows_that_are_no_objects_are_kept_to_be_rejected():
     assert await pulled([1, "二", None, {"id": 4}]) == [{"value": 1}, {"value": "二"}, {"value": None}, {"id": 4}]
 
 
-async def test_304_is_an_empty_list():
-    assert await pulled(lambda _: web.Response(status=304), records="data") == []
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_that_says_that_there_is_nothing_has_no_envelope(status: int):
+    assert await pulled(lambda _: web.Response(status=status), records="data", error=ENVELOPE) == []
 
 
 async def test_an_empty_body_is_an_empty_list_only_where_told():
