@@ -315,6 +315,19 @@ def test_braces_that_name_nothing_stay():
     assert signed(options, Request("GET", URL)).headers["X"] == '{"a":1} { b } {} {timestamp}'
 
 
+def test_a_value_of_chance_is_the_same_wherever_it_stands(tmp_path: Path):
+    openssl("genrsa", "-out", str(tmp_path / "key.pem"), "2048", given=b"")
+    public = openssl("rsa", "-in", str(tmp_path / "key.pem"), "-pubout", given=b"").decode()
+    options = {
+        "values": {"key": public, "user": {"encrypt": "rsa", "key": "{key}", "of": "hub"}},
+        "headers": {"X-User": "{user}", "X-Sign": {"hash": "md5", "of": "{user}{parameters}"}},
+    }
+
+    headers = signed(options, Request("GET", URL, {"a": "1"})).headers
+
+    assert headers["X-Sign"] == hashlib.md5(f"{headers['X-User']}a=1".encode()).hexdigest()
+
+
 async def test_every_try_is_signed_anew():
     busy = lambda _: json({}, 503)  # noqa: E731  two lines would hide it
     async with serving(in_turn(busy, busy, [{"id": 1}])) as upstream:
