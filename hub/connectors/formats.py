@@ -196,16 +196,22 @@ def parse_xml(data: bytes, *, charset: str | None = None, encoding: str | None =
 
 def xml_tree(data: bytes, *, charset: str | None = None, encoding: str | None = None) -> etree._Element:
     """Parse XML into its tree, as strictly as `parse_xml`."""
-    text = decode(data, [encoding] if encoding else _xml_encodings(data, charset))
-    text = _XML_DECLARATION.sub("", text.removeprefix("\ufeff"), count=1)
-    if _DOCTYPE.match(text):
-        raise NotReadable("the XML has a document type declaration, which could define entities; it was not read")
+    text = xml_text(data, charset=charset, encoding=encoding)
     try:
         return etree.fromstring(text.encode(), _parser())
     except etree.XMLSyntaxError as error:
         raise _not_xml(text, error) from None
     except UnicodeError:
         raise NotReadable("the XML holds characters that XML does not allow") from None
+
+
+def xml_text(data: bytes, *, charset: str | None = None, encoding: str | None = None) -> str:
+    """Decode XML, and take off its declaration, which does not hold any more. Raises SourceRefused, also for a DTD."""
+    text = decode(data, [encoding] if encoding else _xml_encodings(data, charset))
+    text = _XML_DECLARATION.sub("", text.removeprefix("\ufeff"), count=1)
+    if _DOCTYPE.match(text):
+        raise NotReadable("the XML has a document type declaration, which could define entities; it was not read")
+    return text
 
 
 def _xml_encodings(data: bytes, charset: str | None) -> list[str]:

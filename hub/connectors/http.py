@@ -85,6 +85,10 @@ class Answer:
         return readable(self.body[:8192], self.charset)
 
 
+Explain: TypeAlias = Callable[[Request, Answer], None]
+"""Raise what the body of an answer that is no success says, where it says more than its status; or return."""
+
+
 class Web:
     """The way to one source. Lives as long as its connector; a session of it, as long as a run."""
 
@@ -96,12 +100,14 @@ class Web:
         *,
         ca: Path | None = None,
         secrets: Iterable[str] = (),
+        explain: Explain | None = None,
     ) -> None:
         self._limits = limits
         self._retry = retry
         self._signer = signer
         self._ca = ca
         self._secrets = list(secrets)
+        self._explain = explain
         self._tls: ssl.SSLContext | None = None
         self._pace: tuple[asyncio.AbstractEventLoop, AsyncLimiter] | None = None
 
@@ -120,7 +126,13 @@ class Web:
             trust_env=False,
         ) as http:
             yield Session(
-                http, self._limits, self._retry, signer=self._signer, limiter=self._limiter(), secrets=self._secrets
+                http,
+                self._limits,
+                self._retry,
+                signer=self._signer,
+                limiter=self._limiter(),
+                secrets=self._secrets,
+                explain=self._explain,
             )
 
     def _trust(self) -> ssl.SSLContext | Literal[True]:
@@ -156,6 +168,7 @@ class Session:
         signer: Credentials,
         limiter: AsyncLimiter,
         secrets: list[str],
+        explain: Explain | None = None,
     ) -> None:
         self._http = http
         self._limits = limits
@@ -163,6 +176,7 @@ class Session:
         self._signer = signer
         self._limiter = limiter
         self._secrets = secrets
+        self._explain = explain
         self._at_once = asyncio.Semaphore(limits.concurrency)
         self._logins = 0
         self._renewed = False
@@ -222,9 +236,10 @@ class Session:
         signed = await self._signer.sign(request, self._ask_unsigned)
         return await self._ask(signed, read)
 
-    async def _ask_unsigned(self, request: Request) -> tuple[Any, Mapping[str, str]]:
+    async def _ask_unsigned(self, request: Request, read: Callable[[Answer], Any] | None = None) -> Any:
+        read = read or (lambda answer: (parse(answer) if answer.body else None, answer.cookies))
         try:
-            return await self._ask(request, lambda answer: (parse(answer) if answer.body else None, answer.cookies))
+            return await self._ask(request, read)
         except LoginExpired as error:
             # Asking twice with the same password could lock the account.
             raise SourceRefused(error.message, hint="check the credentials under `auth`") from None
@@ -241,6 +256,8 @@ class Session:
             except (aiohttp.ClientError, OSError) as error:
                 raise _connection_error(place, error) from None
         try:
+            if self._explain is not None and not 200 <= answer.status < 300:
+                self._explain(request, answer)
             self._judge(answer)
             return read(answer)
         except SourceError as error:
@@ -262,7 +279,10 @@ class Session:
     async def _exchange(self, request: Request, url: URL) -> Answer:
         headers = dict(request.headers)
         content: Any = request.form
-        if request.body is not None:
+        if request.text is not None:
+            content = request.text.encode(request.encoding)
+            headers["Content-Type"] = request.kind
+        elif request.body is not None:
             content = orjson.dumps(request.body)
             headers.setdefault("Content-Type", "application/json")
         async with self._http.request(
@@ -325,11 +345,16 @@ def parse(answer: Answer, *, answer_format: AnswerFormat = "auto", encoding: str
     if not answer.body.strip():
         raise NotReadable("answered 200 with an empty body", hint="an empty list would be []")
     markup = looks_like_xml(answer.body)
-    if markup and (answer_format == "json" or _HTML.match(answer.body) or "html" in answer.content_type):
+    if markup and (answer_format == "json" or looks_like_html(answer.body) or "html" in answer.content_type):
         wanted = "XML" if answer_format == "xml" else "JSON"
         raise NotReadable(f"answered not {wanted} but {answer.content_type}: {excerpt(answer.text)!r}")
     read = parse_xml if markup or answer_format == "xml" else parse_json
     return read(answer.body, charset=answer.charset, encoding=encoding)
+
+
+def looks_like_html(body: bytes) -> bool:
+    """Tell a page for people, such as a login form, by how it begins."""
+    return _HTML.match(body) is not None
 
 
 def retry_after(header: str | None) -> float | None:
