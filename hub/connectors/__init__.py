@@ -4,9 +4,11 @@ from hub.connectors.base import Connector
 from hub.connectors.files import Files
 from hub.connectors.open311 import Open311
 from hub.connectors.rest import Rest
+from hub.connectors.soap import Soap
 
 REGISTRY: dict[str, type[Connector]] = {
     "files": Files,
     "open311": Open311,
     "rest": Rest,
+    "soap": Soap,
 }

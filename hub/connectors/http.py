@@ -18,7 +18,14 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 from aiolimiter import AsyncLimiter
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 from yarl import URL
 
 from hub.connectors.auth import Credentials, Request
@@ -55,6 +62,10 @@ class LoginExpired(SourceRefused):
 
 class NotThere(SourceRefused):
     """The source has nothing at this address (404, 410): an error for a list, an answer for one ticket's detail."""
+
+
+class NotAgain(SourceUnavailable):
+    """The source is in trouble, and asking again in this run could do harm: a login, asked often, locks an account."""
 
 
 class SourceBusy(SourceUnavailable):
@@ -195,7 +206,7 @@ class Session:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._retry.attempts),
             wait=self._wait,
-            retry=retry_if_exception_type(SourceUnavailable),
+            retry=retry_if_exception_type(SourceUnavailable) & retry_if_not_exception_type(NotAgain),
             reraise=True,
         )
         return await retrying(self._attempt, request, read)
@@ -262,6 +273,7 @@ class Session:
             return read(answer)
         except SourceError as error:
             error.message = f"{place} {hide(error.message, self._hidden())}"
+            error.args = (error.message,)
             raise
 
     async def _send(self, request: Request) -> Answer:
