@@ -47,9 +47,9 @@ class InnerRequest(Options):
         return path.startswith(f"{self.argument}.")
 
     def written(self, content: Any) -> str:
-        """Write the document. Raises ValueError for what cannot stand in XML."""
+        """Write the document. Raises ValueError for what cannot stand in it."""
         if self.written_as == "json":
-            return orjson.dumps(content if self.root is None else {self.root: content}).decode()
+            return _json(content if self.root is None else {self.root: content})
         head = f'<?xml version="1.0" encoding="{self.declaration}"?>' if self.declaration else ""
         return head + etree.tostring(element(self.root or "", content), encoding="unicode")
 
@@ -74,6 +74,13 @@ def found(tree: Any, path: str) -> Any:
     for step in steps(path):
         tree = tree.get(step) if isinstance(tree, Mapping) else None
     return tree
+
+
+def _json(content: Any) -> str:
+    try:
+        return orjson.dumps(content).decode()
+    except TypeError as error:
+        raise ValueError(f"cannot be written as JSON: {error}") from None
 
 
 def _with(tree: Tree, way: list[str], value: Any, path: str) -> dict[str, Any]:

@@ -139,9 +139,10 @@ def _open(secrets: Mapping[str, SecretStr]) -> dict[str, str]:
 
 def _token_at(path: str, content: Any) -> str:
     token = reader(path)(content)
-    if not isinstance(token, str | int) or not str(token).strip():
+    text = str(token).strip() if isinstance(token, str | int) else ""
+    if not text or not text.isprintable():
         raise SourceRefused(f"holds no token at `{path}`", hint="check `auth.login`")
-    return str(token).strip()
+    return text
 
 
 def _secure(envelope: etree._Element, wsse: Wsse) -> None:

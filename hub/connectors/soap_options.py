@@ -4,7 +4,7 @@ from collections.abc import Mapping, Sequence
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
+from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 
 from hub.connectors.arguments import InnerRequest, steps
 from hub.connectors.auth import ApiKey, Auth, Basic, OAuth2
@@ -46,6 +46,14 @@ def _path(path: str) -> str:
 
 ArgumentPath = Annotated[str, BeforeValidator(lambda value: _path(value) if isinstance(value, str) else value)]
 """Where an argument stands, such as `request.pageIndex`."""
+StringPath = Annotated[str, AfterValidator(lambda path: path and _path(path))]
+"""Where a string stands in an answer; an empty path is the whole answer."""
+
+
+def _header_text(text: str | None) -> str | None:
+    if text is not None and (not text.isprintable() or '"' in text):
+        raise ValueError("cannot stand in a header")
+    return text
 
 
 class SoapCall(Options):
@@ -57,13 +65,13 @@ class SoapCall(Options):
     """What it is asked with; arguments in arguments are nested. Passwords belong under `auth.arguments`."""
     inner_request: InnerRequest | None = None
     """Where one argument is itself a document, XML or JSON, written into a string."""
-    inner_xml: Path | None = None
+    inner_xml: StringPath | None = None
     """Where the answer holds a string that is an XML document; the paths of this call then begin with its root."""
-    inner_json: Path | None = None
+    inner_json: StringPath | None = None
     """The same, where the document in the string is JSON."""
     error: ErrorEnvelope | None = None
     """How an error is recognised that comes as an answer."""
-    soap_action: str | None = None
+    soap_action: Annotated[str | None, AfterValidator(_header_text)] = None
     """The SOAPAction to send, where it is not the one that the WSDL names."""
     service: str | None = None
     """The service of the WSDL, where it describes several."""

@@ -134,7 +134,7 @@ class _Drafts:
                 options.operation,
                 service=own["service"],
                 port=own["port"],
-                version=self._options.soap_version,
+                version=self._options.soap_version if own["wsdl"] == self._options.wsdl else None,
                 url=own["url"],
             )
         except Misnamed as error:
@@ -227,7 +227,7 @@ def _unknown_headers(operation: Operation, headers: Mapping[str, KeyPath]) -> It
 
 def _misfits(call: Call, key: KeyPath, given: Sequence[_Given], headers: Iterable[str]) -> Iterator[Problem]:
     """Say what is wrong with the arguments themselves, with everything that is always given laid among them."""
-    key = (*key, "arguments")
+    asked_by, key = (*key, "send" if call.once else "arguments"), (*key, "arguments")
     always = {value.path: _SAMPLE for value in given if value.always}
     try:
         arguments: Tree = with_document(call, laid(call.options.arguments, always))
@@ -236,7 +236,7 @@ def _misfits(call: Call, key: KeyPath, given: Sequence[_Given], headers: Iterabl
         return
     problems = list(call.operation.misfits(arguments))
     for path, message in problems:
-        yield (*key, *path), message + _only_later(message, given)
+        yield (*key, *path) if path else asked_by, message + _only_later(message, given)
     if not problems:
         yield from _unwritable(call.operation, key, arguments, headers)
 

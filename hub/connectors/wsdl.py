@@ -21,8 +21,8 @@ from zeep.xsd.elements.indicators import Indicator
 
 from hub.connectors.arguments import Tree, element, steps, text_of
 from hub.connectors.formats import xml_text
+from hub.connectors.masking import excerpt
 from hub.connectors.soap_schemas import well_known
-from hub.connectors.urls import bare
 from hub.errors import SourceError
 
 _LARGEST = 16 * 1024**2
@@ -230,7 +230,7 @@ class _Documents:
         if parts.scheme in {"http", "https"}:
             raise Misnamed(
                 "wsdl",
-                f"{self.reading} imports {bare(location)}, which is never fetched; "
+                f"{self.reading} imports {excerpt(location)}, which is never fetched; "
                 "keep that document beside it, and write its file name in place of the address",
             )
         path = Path(unquote(parts.path) if parts.scheme == "file" else location).resolve()

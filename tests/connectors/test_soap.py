@@ -12,7 +12,7 @@ import pytest
 from aiohttp import web
 from pulling import QUICK, build, ids, pages, stored, tickets
 from soap_service import BARTEC, CASES, WSDLS, Asked, Fault, Service, escaped, fault, raw
-from upstream import Upstream, serving
+from upstream import Upstream, json, serving
 
 from hub.errors import HubError, SourceRefused, SourceUnavailable
 
@@ -298,6 +298,12 @@ async def test_a_string_without_its_document_is_an_error_and_not_an_empty_list(c
     assert said in told
     assert "(QueryCaseList)" in told
     assert len(service.asked) == 1
+
+
+async def test_a_document_beyond_ten_megabytes_is_read_within_the_limit():
+    cases = f"<Case><NR>{'长' * 1000}</NR></Case>" * 4000
+
+    assert len(await pulled(answering(enveloped(inner(f"<DataSet>{cases}</DataSet>"))))) == 4000
 
 
 async def test_a_list_in_json_is_read_by_the_name_of_its_string():
@@ -586,6 +592,54 @@ async def test_a_token_can_go_into_a_soap_header():
 
     assert service.headers[0] is None
     assert [each.text for each in service.headers[1][0]] == ["hub", "t1"]
+
+
+@pytest.mark.parametrize("token", ["a\nb", "\u200b"])
+async def test_a_token_that_could_not_be_sent_is_refused(token: str):
+    service = Service(CASES, {"Login": lambda _: f"<LoginResult>{token}</LoginResult>"})
+
+    assert "holds no token" in await refused(service, auth={"login": {**LOGIN, "as": {"header": "X-Token"}}})
+
+
+async def test_a_401_renews_the_token_too():
+    gate = Gate()
+    gate.service.operations["QueryCaseList"] = lambda asked: (
+        inner(ONE) if asked["ticket"] == "t0ken-2" else raw("who?", status=401)
+    )
+
+    assert await pulled(gate.service, auth={"login": LOGIN}) == [{"AJBH": "1"}]
+    assert gate.logins == 2
+
+
+async def test_the_login_can_be_another_service_with_a_wsdl_of_its_own():
+    collective, service = Collective(), Service(CASES, {"QueryCaseList": lambda _: inner(ONE)})
+    login = {
+        "wsdl": "wsdl/bartec.wsdl",
+        "operation": "Authenticate",
+        "send": {"user": "hub", "password": "s3cr3t-word"},
+        "token": "AuthenticateResult.Token.TokenString",
+        "as": {"argument": "ticket"},
+    }
+
+    async with serving(collective.service) as other, serving(service) as upstream:
+        found = await tickets(listing(upstream, auth={"login": {**login, "url": other.url}}, soap_version="1.2"))
+
+    assert found == [{"AJBH": "1"}]
+    assert service.asked[0][1]["ticket"] == "t1"
+
+
+async def test_a_gateway_with_oauth2_may_stand_before_the_service():
+    service = Service(CASES, {"QueryCaseList": lambda _: inner(ONE)})
+
+    async def answer(request: web.Request) -> web.StreamResponse:
+        return json({"access_token": "a1"}) if request.path == "/token" else await service(request)
+
+    async with serving(answer) as upstream:
+        oauth2 = {"token_url": f"{upstream.url}/token", "client_id": "hub", "client_secret": "s3cr3t-word"}
+        found = await tickets(listing(upstream, auth={"oauth2": oauth2}))
+
+    assert found == [{"AJBH": "1"}]
+    assert service.requests[0].headers["Authorization"] == "Bearer a1"
 
 
 async def test_passwords_can_be_arguments_of_every_question_and_are_never_told():

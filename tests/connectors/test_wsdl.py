@@ -72,7 +72,7 @@ async def test_nothing_is_read_from_the_network_nor_from_outside(tmp_path: Path)
     (tmp_path / "secret.xsd").write_text("s3cr3t")
     (folder / "link.xsd").symlink_to(tmp_path / "secret.xsd")
     async with serving(lambda _: raw(ANSWER)) as upstream:
-        places = [f"{upstream.url}/t.xsd?key=1", "file:///etc/passwd", "/etc/passwd", "../secret.xsd", "link.xsd"]
+        places = [f"{upstream.url}/t.xsd?xsd=1", "file:///etc/passwd", "/etc/passwd", "../secret.xsd", "link.xsd"]
         found = []
         for place in places:
             (folder / "s.wsdl").write_text(wsdl(f'<xs:include schemaLocation="{place}"/>{ASK}'))
@@ -82,7 +82,7 @@ async def test_nothing_is_read_from_the_network_nor_from_outside(tmp_path: Path)
     assert {path for path, _ in found} == {"wsdl"}
     remote, *others = [message for _, message in found]
     assert remote == (
-        f"s.wsdl imports {upstream.url}/t.xsd, which is never fetched; "
+        f"s.wsdl imports {upstream.url}/t.xsd?xsd=1, which is never fetched; "
         "keep that document beside it, and write its file name in place of the address"
     )
     assert others == ["s.wsdl imports a file from outside of the folder hub"] * 4
