@@ -2,19 +2,29 @@
 
 import base64
 import hashlib
+import shutil
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from datetime import UTC, datetime, timedelta
+from pathlib import Path
 from subprocess import run
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import pytest
 from aiohttp import web
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pulling import QUICK, build, ids, pages, stored, tickets
 from soap_service import BARTEC, CASES, WSDLS, Asked, Fault, Service, escaped, fault, raw
 from upstream import Upstream, json, serving
 
-from hub.errors import HubError, SourceRefused, SourceUnavailable
+from hub.config import load
+from hub.connectors.envelopes import body_of, content_in, fault_in, opened
+from hub.connectors.http import Answer
+from hub.errors import HubError, SourceError, SourceRefused, SourceUnavailable
+from hub.normalize import normalize
 
 ONE = "<DataSet><Case><AJBH>1</AJBH></Case></DataSet>"
 LISTING = {
@@ -942,6 +952,84 @@ async def test_a_cursor_that_cannot_stand_in_xml_is_refused_and_not_sent():
     told = await refused(Service(CASES, {"Execute": lambda _: inner(document, "ExecuteResult")}), **options)
 
     assert "(Execute) cannot be asked" in told
+
+
+SPARE = [
+    b"<",
+    b">",
+    b'"',
+    b"",
+    b"\x00",
+    b"&x;",
+    b"\xff",
+    b"/>",
+    b'href="#a"',
+    b'id="a"',
+    b"--b1",
+    b"\r\n\r\n",
+    b"<s:Fault>",
+]
+WHOLE = [
+    enveloped(inner(ONE), '<m id="a"><b href="#a"/></m>').encode(),
+    in_parts(("Content-Type: text/xml; charset=gbk", enveloped(inner(ONE))), ("Content-ID: <a>", b"\xff")),
+    fault("Client.a", "text", detail="<e>1</e>").body,
+]
+
+
+@given(
+    st.sampled_from(WHOLE),
+    st.lists(st.tuples(st.integers(0, 999), st.integers(0, 9), st.sampled_from(SPARE)), max_size=4),
+)
+@settings(max_examples=300, deadline=None)
+def test_no_byte_can_make_an_answer_fail_otherwise(whole: bytes, changes: list[tuple[int, int, bytes]]):
+    for place, length, put in changes:
+        whole = whole[: place % len(whole)] + put + whole[place % len(whole) + length :]
+    kind = "multipart/related" if whole.startswith(b"\r\n--") else "text/xml"
+
+    with suppress(SourceError):
+        body = body_of(Answer(200, "OK", kind, None, whole, [], {}), None)
+        fault_in(body)
+        opened(content_in(body), "QueryCaseListResult", is_json=False)
+
+
+# ── the worked entry of the documentation ──
+
+
+def case_of_12319(number: int, changed: datetime) -> str:
+    at = changed.astimezone(ZoneInfo("Asia/Shanghai"))
+    return (
+        f"<Case><AJBH>JM{number}</AJBH><BT>路灯不亮€</BT><NR>象山大道</NR><ZT>办理中</ZT><LX>投诉</LX>"
+        f"<SLRQ>{at:%Y%m%d}</SLRQ><SLSJ>{at:%H%M%S}</SLSJ><GXSJ>{at:%Y-%m-%d %H:%M:%S}</GXSJ><LXR>张某</LXR>"
+        "<LXDH>13912345678</LXDH><SFBM>1</SFBM><DZ>象山大道1号</DZ><ZB>112.210987,31.041234</ZB><QHDM>420802001</QHDM></Case>"
+    )
+
+
+async def test_the_worked_entry_of_12319_reads_as_appeals(tmp_path: Path):
+    changed = datetime.now(UTC).replace(microsecond=0) - timedelta(hours=1)
+
+    def listed(asked: Asked) -> str:
+        written = f"{changed.astimezone(ZoneInfo('Asia/Shanghai')):%Y-%m-%d %H:%M:%S}"
+        cases = case_of_12319(1, changed) if asked["beginTime"] <= written < asked["endTime"] else ""
+        return inner(f"<DataSet><Total>{1 if cases else 0}</Total>{cases}</DataSet>")
+
+    gate = Gate()
+    service = Service(CASES, {"Login": gate.login, "QueryCaseList": listed}, encoding="gb18030", says="utf-8")
+    async with serving(service) as upstream:
+        text = (WSDLS / "soap.good.yaml").read_text().partition("  nested:")[0]
+        text = text.replace("wsdl: file:", f"url: {upstream.url}\n    wsdl: file:").replace(
+            "rate: 1/s", "rate: 10000/s"
+        )
+        text = text.replace("start: 2023-01-01", f"start: {changed - timedelta(days=3):%Y-%m-%d}")
+        (tmp_path / "connectors.yaml").write_text(text)
+        shutil.copytree(WSDLS / "wsdl", tmp_path / "wsdl")
+        config = load(tmp_path / "connectors.yaml", {"CANARY": "hub", "HOUSING_TOKEN": "s3cr3t-word"})
+        source = config.sources["hotline-12319"]
+
+        (ticket,) = await tickets(source.connector)
+
+    appeal = normalize(ticket, source.mapping)
+    assert (appeal.external_id, appeal.title, appeal.created_at) == ("JM1", "路灯不亮€", changed)
+    assert (appeal.reporter_phone, appeal.is_secret, appeal.area) == ("+8613912345678", True, "420802")
 
 
 # ── zeep ──
