@@ -11,11 +11,12 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from email import message_from_bytes
 from email.message import Message
-from typing import Any
+from typing import Annotated, Any
 from urllib.parse import unquote
 from xml.sax.saxutils import unescape
 
 from lxml import etree
+from pydantic import Field
 
 from hub.connectors.arguments import found, laid, steps
 from hub.connectors.base import Options
@@ -27,6 +28,8 @@ from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
 _XSI_TYPE = "{http://www.w3.org/2001/XMLSchema-instance}type"
 _XOP_INCLUDE = "{http://www.w3.org/2004/08/xop/include}Include"
+_REFERENCES: Any = etree.XPath(".//@href")
+_WITH_ATTRIBUTES: Any = etree.XPath(".//*[@*]")
 # Attributes that speak of the markup, not of a ticket: those of rpc/encoded messages and of .NET's DataSets.
 _ABOUT_MARKUP = frozenset(
     {
@@ -46,16 +49,19 @@ _THEIR_FAULT = frozenset({"Server", "Receiver"})
 _WHO_ARE_YOU = frozenset({"FailedAuthentication", "InvalidSecurity", "InvalidSecurityToken"})
 
 
+Word = Annotated[str, Field(min_length=1)]
+
+
 class FaultRules(Options):
     """What a fault means, where its code alone would tell wrongly: by its codes, or by words of its text."""
 
-    expired: Sequence[str] = ()
+    expired: Sequence[Word] = ()
     """These say that the token is no longer good: logs in again, once a run."""
-    retry: Sequence[str] = ()
+    retry: Sequence[Word] = ()
     """These are worth asking again for, whomever they blame."""
-    refused: Sequence[str] = ()
+    refused: Sequence[Word] = ()
     """These are not worth asking again for; .NET blames the server for every error."""
-    absent: Sequence[str] = ()
+    absent: Sequence[Word] = ()
     """These say that there is no such record: null where they answer a `detail`."""
 
 
@@ -195,7 +201,8 @@ def _inline(body: etree._Element) -> None:
 
     Within bounds, because references can multiply what they refer to, and lead back to themselves.
     """
-    targets = {each.get("id"): each for each in body if each.get("id")}
+    used = {reference.removeprefix("#") for reference in _REFERENCES(body)}
+    targets = {each.get("id"): each for each in body if each.get("id") in used}
     for each in targets.values():
         body.remove(each)
     left = _MOST_COPIED
@@ -221,7 +228,7 @@ def _replace(element: etree._Element, target: etree._Element) -> None:
 
 
 def _take_off_markup(body: etree._Element) -> None:
-    for element in body.iterfind(".//*"):
+    for element in _WITH_ATTRIBUTES(body):
         for key in element.attrib:
             if key == _XSI_TYPE and len(element):
                 # Its prefix is whatever the server numbered it today.

@@ -1,8 +1,11 @@
 """Make one operation ready to be asked, and make sense of its answers."""
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterator, Mapping
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, TypeVar
+
+from lxml import etree
 
 from hub.connectors.arguments import Tree, found, laid
 from hub.connectors.auth import Request
@@ -13,7 +16,7 @@ from hub.connectors.soap_options import SoapCall
 from hub.errors import SourceError
 
 if TYPE_CHECKING:  # it brings zeep, which is slow to import
-    from hub.connectors.wsdl import Operation
+    from hub.connectors.soap_operations import Operation
 
 T = TypeVar("T")
 
@@ -48,11 +51,8 @@ class Call:
 
         Raises what its fault, or its envelope of errors, says; whatever is raised names the operation.
         """
-        try:
+        with self._named():
             return make(self._content(answer))
-        except SourceError as error:
-            error.message = f"({self.operation.name}) {error.message}"
-            raise
 
     def came_empty(self, content: Any) -> bool:
         """Tell whether the string that holds the document was empty: nothing was found, and nothing is wrong."""
@@ -67,14 +67,13 @@ class Call:
             body = body_of(answer, self.encoding)
         except SourceError:
             return  # no SOAP: its status says enough
-        if (fault := fault_in(body)) is not None:
-            judge_fault(fault, self.faults, once=self.once)
+        with self._named():
+            self._must_be_no_fault(body)
 
     def _content(self, answer: Answer) -> Any:
         options = self.options
         body = body_of(answer, self.encoding)
-        if (fault := fault_in(body)) is not None:
-            judge_fault(fault, self.faults, once=self.once)
+        self._must_be_no_fault(body)
         payload = content_in(body)
         if options.inner_xml is not None:
             payload = opened(payload, options.inner_xml, is_json=False)
@@ -83,6 +82,19 @@ class Call:
         if options.error is not None:
             judge(payload, options.error)
         return payload
+
+    def _must_be_no_fault(self, body: etree._Element) -> None:
+        if (fault := fault_in(body)) is not None:
+            judge_fault(fault, self.faults, once=self.once)
+
+    @contextmanager
+    def _named(self) -> Iterator[None]:
+        """Name the operation in whatever is raised."""
+        try:
+            yield
+        except SourceError as error:
+            error.message = f"({self.operation.name}) {error.message}"
+            raise
 
 
 def explain(request: Request, answer: Answer) -> None:

@@ -84,16 +84,11 @@ class SoapCredentials:
         envelope = call.operation.envelope(said.arguments)
         call.operation.put_headers(envelope, said.soap_headers)
         if options.addressing or (options.addressing is None and call.operation.addressing_action):
-            envelope = call.operation.addressed(envelope)
+            call.operation.put_addressing(envelope)
         if self._auth.wsse is not None:
             _secure(envelope, self._auth.wsse)
-        action = call.operation.action if call.options.soap_action is None else call.options.soap_action
-        headers, kind = {**request.headers, **said.headers}, f"text/xml; charset={options.request_encoding}"
-        if call.operation.is_soap_12:
-            kind = f'application/soap+xml; charset={options.request_encoding}; action="{action}"'
-        else:
-            headers["SOAPAction"] = f'"{action}"'
-        return _as_text(replace(request, headers=headers, kind=kind), envelope, options.request_encoding)
+        whole = _as_text(request, envelope, options.request_encoding)
+        return _labelled(whole, call, {**request.headers, **said.headers}, options.request_encoding)
 
     def _said(self, question: Question, token: str | None) -> "_Said":
         """Lay what proves who is asking into what is asked; a login carries its own."""
@@ -166,6 +161,14 @@ def _timestamp() -> etree._Element:
 
 def _zulu(moment: datetime) -> str:
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _labelled(request: Request, call: Call, headers: Mapping[str, str], encoding: str) -> Request:
+    """Say by HTTP what is asked: in a header of its own or, with SOAP 1.2, within the media type."""
+    action = call.operation.action if call.options.soap_action is None else call.options.soap_action
+    if call.operation.is_soap_12:
+        return replace(request, headers=headers, kind=f'application/soap+xml; charset={encoding}; action="{action}"')
+    return replace(request, headers={**headers, "SOAPAction": f'"{action}"'}, kind=f"text/xml; charset={encoding}")
 
 
 def _as_text(request: Request, envelope: etree._Element, encoding: str) -> Request:

@@ -1,6 +1,6 @@
 """Say what connectors.yaml may hold about a SOAP source."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from typing import Annotated, Any, Literal, TypeAlias
 
@@ -217,7 +217,7 @@ class SoapOptions(SoapCall):
     """Where another operation says how many tickets there are."""
     since: Since | None = None
     """How to ask only for what is new; left out, every run reads everything."""
-    detail: SoapDetail | Sequence[SoapDetail] = ()
+    detail: SoapDetail | list[SoapDetail] = Field(default_factory=list)
     """One more call for each ticket, or several."""
     auth: SoapAuth | None = None
     """How the hub proves who it is."""

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, TypeAlias
+from typing import Any
 
 from hub.connectors.arguments import Tree, laid, steps
 from hub.connectors.base import Place
@@ -12,12 +12,10 @@ from hub.connectors.paths import reader
 from hub.connectors.since import Since
 from hub.connectors.soap_calls import Call
 from hub.connectors.soap_credentials import SoapCredentials, with_document
+from hub.connectors.soap_operations import KeyPath, Operation, Problem, among
 from hub.connectors.soap_options import SoapCall, SoapDetail, SoapLogin, SoapOptions
-from hub.connectors.wsdl import Misnamed, Operation, Wsdl, among
+from hub.connectors.wsdl import Misnamed, Wsdl
 from hub.errors import OptionsError, SourceRefused
-
-KeyPath: TypeAlias = tuple[str | int, ...]
-Problem: TypeAlias = tuple[KeyPath, str]
 
 _SAMPLE = "0"
 _LOGIN: KeyPath = ("auth", "login")

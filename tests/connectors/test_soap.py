@@ -923,6 +923,12 @@ async def test_references_that_lead_back_to_themselves_are_left_alone():
     assert found == [{"self": {"@href": "#i0"}, "id": "1"}]
 
 
+async def test_an_id_that_nothing_refers_to_is_left_where_it_is():
+    answer = enveloped("<row><id>1</id></row>").replace("<QueryCaseListResponse", '<QueryCaseListResponse id="o0"')
+
+    assert await pulled(answering(answer), inner_xml=None, records="row") == [{"id": "1"}]
+
+
 async def test_a_chain_of_references_cannot_go_too_deep():
     chain = [f'<m id="i{level}"><a href="#i{level + 1}"/></m>' for level in range(100)]
 
