@@ -7,4 +7,5 @@ REGISTRY = Registry(
     inbound="hub.connectors.inbound:Inbound",
     open311="hub.connectors.open311:Open311",
     rest="hub.connectors.rest:Rest",
+    soap="hub.connectors.soap:Soap",
 )
