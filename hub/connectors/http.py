@@ -85,6 +85,10 @@ class Answer:
         return readable(self.body[:8192], self.charset)
 
 
+Explain: TypeAlias = Callable[[Request, Answer], None]
+"""Raise what the body of an answer that is no success says, where it says more than its status; or return."""
+
+
 class Web:
     """The way to one source. Lives as long as its connector; a session of it, as long as a run."""
 
@@ -96,12 +100,14 @@ class Web:
         *,
         ca: Path | None = None,
         secrets: Iterable[str] = (),
+        explain: Explain | None = None,
     ) -> None:
         self._limits = limits
         self._retry = retry
         self._signer = signer
         self._ca = ca
         self._secrets = list(secrets)
+        self._explain = explain
         self._tls: ssl.SSLContext | None = None
         self._pace: tuple[asyncio.AbstractEventLoop, AsyncLimiter] | None = None
 
@@ -120,7 +126,13 @@ class Web:
             trust_env=False,
         ) as http:
             yield Session(
-                http, self._limits, self._retry, signer=self._signer, limiter=self._limiter(), secrets=self._secrets
+                http,
+                self._limits,
+                self._retry,
+                signer=self._signer,
+                limiter=self._limiter(),
+                secrets=self._secrets,
+                explain=self._explain,
             )
 
     def _trust(self) -> ssl.SSLContext | Literal[True]:
@@ -156,6 +168,7 @@ class Session:
         signer: Credentials,
         limiter: AsyncLimiter,
         secrets: list[str],
+        explain: Explain | None = None,
     ) -> None:
         self._http = http
         self._limits = limits
@@ -163,6 +176,7 @@ class Session:
         self._signer = signer
         self._limiter = limiter
         self._secrets = secrets
+        self._explain = explain
         self._at_once = asyncio.Semaphore(limits.concurrency)
         self._logins = 0
         self._renewed = False
@@ -241,6 +255,8 @@ class Session:
             except (aiohttp.ClientError, OSError) as error:
                 raise _connection_error(place, error) from None
         try:
+            if self._explain is not None and not 200 <= answer.status < 300:
+                self._explain(request, answer)
             self._judge(answer)
             return read(answer)
         except SourceError as error:
@@ -380,8 +396,13 @@ class _Forbidden(OSError):
 def _guarded_socket(address: Any) -> socket.socket:
     """Open a socket, after resolution, so that no name can lead to where clouds keep their credentials."""
     family, kind, protocol, _, where = address
-    host = ipaddress.ip_address(str(where[0]).partition("%")[0])
-    plain = getattr(host, "ipv4_mapped", None) or host
-    if any(plain in network for network in _FORBIDDEN if network.version == plain.version):
-        raise _Forbidden(f"{plain} is never asked: cloud metadata lives there")
+    if is_forbidden(host := str(where[0])):
+        raise _Forbidden(f"{host} is never asked: cloud metadata lives there")
     return socket.socket(family=family, type=kind, proto=protocol)
+
+
+def is_forbidden(address: str) -> bool:
+    """Tell whether clouds keep their credentials at an address, however it is written."""
+    host = ipaddress.ip_address(address.partition("%")[0])
+    plain = getattr(host, "ipv4_mapped", None) or host
+    return any(plain in network for network in _FORBIDDEN if network.version == plain.version)
