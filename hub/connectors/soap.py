@@ -13,10 +13,11 @@ from hub.connectors.http import Answer, Session, Web
 from hub.connectors.paging import ByCursor
 from hub.connectors.paths import reader
 from hub.connectors.payloads import Records
-from hub.connectors.since import Since, Walk, Window, window_parameters
+from hub.connectors.since import Since, Walk, window_parameters
 from hub.connectors.soap_calls import Call, explain
 from hub.connectors.soap_options import SoapDetail, SoapOptions
 from hub.connectors.walking import Part, Walker
+from hub.connectors.windows import Window
 from hub.model import Cursor, Page, Ticket
 
 _COUNTED = "#count"  # no element can be called so
@@ -41,7 +42,7 @@ class Soap:
             options.limits,
             options.retry,
             plan.credentials,
-            ca=place.folder / options.tls.ca if options.tls.ca else None,
+            trust=options.tls.at(place.folder),
             explain=explain,
         )
         self._records = Records(options.records)

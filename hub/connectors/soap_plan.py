@@ -168,7 +168,7 @@ def _detail_keys(options: SoapOptions) -> Iterator[tuple[SoapDetail, KeyPath]]:
 
 def _paged(options: SoapOptions) -> Iterator[_Given]:
     page = options.page
-    if page.size is not None:
+    if page.size is not None and page.size.send is not None:
         yield _Given(page.size.send, ("page", "size", "send"))
     if (send := getattr(page, "send", None)) is not None:
         yield _Given(send, ("page", "send"), always=not isinstance(page, ByCursor))
