@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, ClassVar
 
 from hub.connectors.auth import Request
@@ -49,6 +50,10 @@ class Soap:
         self._page = options.page.model_copy(update={"total_path": _COUNTED}) if options.count else options.page
         self._walker = Walker(self._page, options.since, place.timezone, max_pages=options.limits.max_pages)
         self._details = [_detail_calls(detail, call) for detail, call in plan.details]
+
+    def between(self, start: datetime, end: datetime) -> Cursor:
+        """Return the cursor of a walk over a stretch of the past. Raises SourceRefused."""
+        return self._walker.between(start, end)
 
     async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:
         """Walk window by window, page by page; each page's cursor goes on after it, also in the middle of a run."""
