@@ -214,7 +214,7 @@ def _type(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(_type(one) for one in inner if one is not types.NoneType))
     if origin is not None:
-        return f"table of {_type(inner[1])}" if len(inner) == 2 and inner[0] is str else f"list of {_type(inner[0])}"
+        return f"table of {_type(inner[1])}" if issubclass(origin, Mapping) else f"list of {_type(inner[0])}"
     if annotation is Any:
         return "anything"
     if isinstance(annotation, type) and issubclass(annotation, Enum):

@@ -3,6 +3,7 @@
 HubError
 ├── ConfigError         mend connectors.yaml (or the environment) and start again
 ├── MappingError        the same, for one source's map: configuration gives each problem its line
+├── OptionsError        the same, for what one source's options name, such as an operation of a WSDL
 ├── SourceError
 │   ├── SourceUnavailable   try again later: the source is away, slow or busy
 │   ├── SourceRefused       stop until a person acts: the source said no, or speaks nonsense
@@ -69,6 +70,16 @@ class MappingError(HubError):
     def __init__(self, *problems: tuple[tuple[str | int, ...], str]) -> None:
         self.problems = problems
         super().__init__("\n".join(f"{'.'.join(map(str, path)) or 'map'}: {problem}" for path, problem in problems))
+
+
+class OptionsError(HubError):
+    """A source's options name what there is not; `problems` pairs a path below the source with what is wrong there."""
+
+    code = "CONFIG"
+
+    def __init__(self, *problems: tuple[tuple[str | int, ...], str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(f"{'.'.join(map(str, path))}: {problem}" for path, problem in problems))
 
 
 class SourceError(HubError):

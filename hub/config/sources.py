@@ -20,7 +20,7 @@ from hub.config.spelling import synonym
 from hub.connectors import REGISTRY
 from hub.connectors.base import Connector, Place
 from hub.connectors.paths import NOTHING, Reader, reader
-from hub.errors import HubError, MappingError
+from hub.errors import HubError, MappingError, OptionsError
 from hub.mapping.rules import APPEAL, Form, Rule
 from hub.model import BROKEN, SourceClass, SourceRecord, Ticket
 from hub.normalize import Mapping as AppealMapping
@@ -202,6 +202,8 @@ class Entry:
         place = Place(self.name, keys.timezone, self.file.folder)
         try:
             return REGISTRY[keys.connector](keys, place), []
+        except OptionsError as error:
+            return None, [Problem(path, self._masked(message, path)) for path, message in error.problems]
         except (HubError, ValueError, OSError) as error:
             return None, [Problem((), self._masked(str(error), ()))]
 

@@ -142,4 +142,4 @@ class DetailCalls:
 
 
 def _key(request: Request) -> Hashable:
-    return request.method, str(request.target()), request.content()
+    return request.method, str(request.target()), repr((request.body, request.form, request.text))

@@ -142,13 +142,18 @@ def parse(
     if not answer.body.strip():
         raise EmptyBody("answered 200 with an empty body", hint="an empty list would be []")
     markup = looks_like_xml(answer.body)
-    if markup and (_HTML.match(answer.body) or "html" in answer.content_type):
+    if markup and (looks_like_html(answer.body) or "html" in answer.content_type):
         raise WebPage(_unlike("XML" if answer_format == "xml" else "JSON", answer))
     if markup and answer_format == "json":
         raise NotReadable(_unlike("JSON", answer))
     if markup or answer_format == "xml":
         return parse_xml(answer.body, charset=answer.charset, encoding=encoding)
     return parse_json(answer.body, charset=answer.charset, encoding=encoding, lenient=lenient)
+
+
+def looks_like_html(body: bytes) -> bool:
+    """Tell a page for people, such as a login form, by how it begins."""
+    return _HTML.match(body) is not None
 
 
 def without_markup(answer: Answer, wanted: str) -> bytes:

@@ -9,13 +9,20 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from typing import Any, Literal, TypeVar
+from typing import Any, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
 from aiolimiter import AsyncLimiter
 from multidict import CIMultiDict
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 from yarl import URL
 
 from hub.connectors.auth import Credentials
@@ -52,12 +59,20 @@ class NotThere(SourceRefused):
     """The source has nothing at this address (404, 410): an error for a list, an answer for one ticket's detail."""
 
 
+class NotAgain(SourceUnavailable):
+    """The source is in trouble, and asking again in this run could do harm: a login, asked often, locks an account."""
+
+
 class SourceBusy(SourceUnavailable):
     """The source asks for patience; `retry_after` is for how many seconds, where it says so."""
 
     def __init__(self, message: str, retry_after: float | None) -> None:
         super().__init__(message)
         self.retry_after = retry_after
+
+
+Explain: TypeAlias = Callable[[Request, Answer], None]
+"""Raise what the body of an answer that is no success says, where it says more than its status; or return."""
 
 
 class Web:
@@ -71,12 +86,14 @@ class Web:
         *,
         trust: Trust | None = None,
         secrets: Iterable[str] = (),
+        explain: Explain | None = None,
     ) -> None:
         self._limits = limits
         self._retry = retry
         self._signer = signer
         self._trust = trust or Trust()
         self._secrets = list(secrets)
+        self._explain = explain
         self._tls: ssl.SSLContext | Literal[True] | None = None
         self._kept: _Kept | None = None
 
@@ -96,7 +113,13 @@ class Web:
             trust_env=False,
         ) as http:
             yield Session(
-                http, self._limits, self._retry, signer=self._signer, limiter=kept.limiter, secrets=self._secrets
+                http,
+                self._limits,
+                self._retry,
+                signer=self._signer,
+                limiter=kept.limiter,
+                secrets=self._secrets,
+                explain=self._explain,
             )
 
     def _context(self) -> ssl.SSLContext | Literal[True]:
@@ -135,6 +158,7 @@ class Session:
         signer: Credentials,
         limiter: AsyncLimiter,
         secrets: list[str],
+        explain: Explain | None = None,
     ) -> None:
         self._http = http
         self._limits = limits
@@ -142,6 +166,7 @@ class Session:
         self._signer = signer
         self._limiter = limiter
         self._secrets = secrets
+        self._explain = explain
         self._at_once = asyncio.Semaphore(limits.concurrency)
         self._logins = 0
         self._renewed = False
@@ -161,7 +186,7 @@ class Session:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._retry.attempts),
             wait=self._wait,
-            retry=retry_if_exception_type(SourceUnavailable),
+            retry=retry_if_exception_type(SourceUnavailable) & retry_if_not_exception_type(NotAgain),
             reraise=True,
         )
         return await retrying(self._attempt, request, read)
@@ -240,10 +265,13 @@ class Session:
                 raise _connection_error(place, error) from None
         try:
             if send is None or answer.status not in _REDIRECTS:
+                if self._explain is not None and not 200 <= answer.status < 300:
+                    self._explain(request, answer)
                 self._judge(answer)
             return read(answer)
         except SourceError as error:
             error.message = f"{place} {hide(error.message, self._hidden())}"
+            error.args = (error.message,)
             raise
 
     async def _visit(self, request: Request) -> Answer:

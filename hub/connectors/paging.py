@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -42,6 +42,25 @@ class Turn:
 
 def _told(path: str, payload: Any, headers: Mapping[str, str]) -> Any:
     return headers.get(path.removeprefix(_HEADERS)) if path.startswith(_HEADERS) else reader(path)(payload)
+
+
+class Way(Protocol):
+    """A way of paging, as those know it who walk it."""
+
+    @property
+    def by(self) -> str: ...
+
+    def first(self) -> At | None:
+        """Say where the first page is."""
+
+    def after(self, turn: Turn) -> At | None:
+        """Say where the next page is; None after the last. May raise SourceRefused."""
+
+    def kept(self, turn: Turn) -> At | None:
+        """Say where the next run goes on, where a place outlives the run."""
+
+    def total(self, payload: Any, headers: Mapping[str, str] | None = None) -> int | None:
+        """Read how many tickets the source says there are."""
 
 
 class PageSize(Options):

@@ -8,7 +8,7 @@ from zoneinfo import ZoneInfo
 
 from hub.connectors.clocks import read_time
 from hub.connectors.loops import LoopGuard
-from hub.connectors.paging import At, Paging, Turn
+from hub.connectors.paging import At, Turn, Way
 from hub.connectors.paths import reader
 from hub.connectors.since import (
     Mark,
@@ -52,7 +52,7 @@ class Walker:
 
     def __init__(
         self,
-        page: Paging,
+        page: Way,
         since: Since | None,
         zone: ZoneInfo,
         *,
