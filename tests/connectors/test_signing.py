@@ -148,7 +148,7 @@ def test_time_nonce_and_body_on_lines_of_their_own():
     text = f'{request.headers["X-Time"]}\n{request.headers["X-Nonce"]}\n{{"fid":1,"名":"张"}}\n'
     made = base64.b64encode(openssl("dgst", "-sha256", "-hmac", "s3cret", "-binary", given=text.encode())).decode()
     assert request.headers["Authorization"] == f'HUB id="7",sign="{made}"'
-    assert abs(int(request.headers["X-Time"]) - datetime.now(UTC).timestamp()) < 5
+    assert abs(int(request.headers["X-Time"]) - datetime.now(UTC).timestamp()) < 60
 
 
 @pytest.mark.parametrize("name", ["md5", "sha1", "sha256", "sha384", "sha512", "sm3"])
