@@ -22,7 +22,6 @@ __all__ = ["Auth", "Credentials", "Request", "credentials"]
 
 T = TypeVar("T")
 _UTC = ZoneInfo("UTC")
-_BEARER = TokenPlace(header="Authorization", prefix="Bearer ")
 
 
 class ApiKey(Options):
@@ -111,7 +110,7 @@ def _proof(auth: Auth | None, zone: ZoneInfo) -> tuple[Credentials, Callable[[],
     """Choose what proves who is asking, and how to look at what a login has read."""
     renewed: _Renewed | None = None
     if auth is not None and auth.oauth2:
-        renewed = _Renewed(partial(granted, auth.oauth2), auth.oauth2.hidden, _BEARER)
+        renewed = _Renewed(partial(granted, auth.oauth2), auth.oauth2.hidden, auth.oauth2.carry)
     elif auth is not None and auth.login:
         login = LogIn(auth.login, zone)
         place = auth.login.carry if auth.login.token or auth.login.cookie else None

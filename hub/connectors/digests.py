@@ -30,6 +30,8 @@ class Digest(Options):
     """The text, with `{name}` where a value belongs."""
     key: str | None = None
     """The key of the HMAC, or the private key (PEM) of a signature; usually `{name}`."""
+    key_as: Literal["text", "base64", "hex"] = "text"
+    """How the key of an HMAC is written."""
     as_: Writing = Field("hex", alias="as")
     """How it is written; `bytes` is for the key or the text of another one."""
     cut: tuple[int, int] | None = None
@@ -56,7 +58,8 @@ class Digest(Options):
 
     def of_texts(self, render: Render) -> str | bytes:
         """Compute it. Raises ValueError where the key does not fit."""
-        whole = _written(self._raw(render(self.of), render(self.key) if self.key is not None else None), self.as_)
+        key = None if self.key is None else _unwritten(render(self.key), self.key_as)
+        whole = _written(self._raw(render(self.of), key), self.as_)
         return whole if self.cut is None else whole[slice(*self.cut)]
 
     def _raw(self, message: bytes, key: bytes | None) -> bytes:
@@ -158,6 +161,19 @@ def must_know(name: str) -> None:
         hmac.digest(b"key", b"", name)
     except ValueError:
         raise ValueError(f"the OpenSSL of this Python has no {name}; run the hub with one that has") from None
+
+
+def _unwritten(key: bytes, writing: Literal["text", "base64", "hex"]) -> bytes:
+    try:
+        match writing:
+            case "base64":
+                return base64.b64decode(key, validate=True)
+            case "hex":
+                return bytes.fromhex(key.decode())
+            case _:
+                return key
+    except ValueError:
+        raise ValueError(f"the key is not written in {writing}") from None
 
 
 def _written(raw: bytes, writing: Writing) -> str | bytes:

@@ -5,7 +5,7 @@ from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
-from typing import Annotated, Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
@@ -22,13 +22,15 @@ from hub.connectors.paging import OnePage, Paging
 from hub.connectors.paths import Path
 from hub.connectors.payloads import ErrorEnvelope, judge, opened_inside
 from hub.connectors.placeholders import among, base_of, must_know, names_in, needed_in
-from hub.connectors.rounds import Round, Rounds
+from hub.connectors.rounds import Choice, Round, RoundList, Rounds, all_at, listed
 from hub.connectors.since import Since
 from hub.connectors.tables import CsvOptions, csv_rows, jsonl_rows
 from hub.connectors.tls import Tls
 from hub.connectors.urls import Url
 from hub.connectors.walking import Part
 from hub.model import Cursor, Page
+
+RestFormat: TypeAlias = AnswerFormat | Literal["csv", "jsonl"]
 
 _ROWS = frozenset({"csv", "jsonl"})
 _NAMES = frozenset({"since", "until", "page"})
@@ -40,13 +42,13 @@ class RestOptions(Asked):
     """The URL that lists tickets; `{name}` stands for a value, percent-encoded."""
     headers: Mapping[str, SecretStr] = {}
     """Headers that every question carries; never shown."""
-    for_each: Mapping[str, Annotated[Sequence[Scalar], Field(min_length=1)]] = {}
+    for_each: Mapping[str, Annotated[list[Scalar], Field(min_length=1)] | RoundList] = {}
     """Values to ask for one after the other, as `{name}` in the texts; a ticket tells its own under `asked`."""
     send_in: Literal["query", "body"] | None = None
     """Where the parameters of `page` and `since` go; left out: into the body of a POST, else into the query."""
     send_encoding: Annotated[str, AfterValidator(known_encoding)] = "utf-8"
     """The encoding in which the source reads queries, forms and texts."""
-    format: AnswerFormat | Literal["csv", "jsonl"] = "auto"
+    format: RestFormat = "auto"
     """What the answer is; `auto` tells JSON from XML by itself."""
     csv: CsvOptions = CsvOptions()
     """How a CSV answer is written."""
@@ -159,7 +161,7 @@ class Rest:
         )
         manner = Manner(
             url=options.url,
-            opened=self._opened,
+            opened=partial(self._opened, options.format),
             strip=signer.strip,
             zone=place.timezone,
             max_pages=options.limits.max_pages,
@@ -175,14 +177,15 @@ class Rest:
             send_in=options.send_in,
             count=options.count,
         )
-        self._rounds = Rounds(options.for_each) if options.for_each else None
-        self._details = [url_details(detail, manner) for detail in options.details]
-        self._lookups = [LookupCalls(name, lookup, manner) for name, lookup in options.lookups.items()]
+        # What is asked for besides is hardly a table of CSV, even where the list is one.
+        self._beside = replace(manner, opened=partial(self._opened, "auto")) if options.format in _ROWS else manner
+        self._details = [url_details(detail, self._beside) for detail in options.details]
+        self._lookups = [LookupCalls(name, lookup, self._beside) for name, lookup in options.lookups.items()]
 
     def between(self, start: datetime, end: datetime) -> Cursor:
         """Return the cursor of a walk over a stretch of the past. Raises SourceRefused."""
         whole = self._list.between(start, end)
-        return self._rounds.all_at(whole) if self._rounds else whole
+        return all_at(whole) if self._options.for_each else whole
 
     async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:
         """Walk window by window, page by page; each page's cursor goes on after it, also in the middle of a run."""
@@ -191,10 +194,20 @@ class Rest:
             def pages_of(values: Round, start: Cursor | None) -> AsyncGenerator[Page, None]:
                 return self._list.pages(session, among(values), start, partial(self._complete, session, values))
 
-            whole = self._rounds.pages(cursor, pages_of) if self._rounds else pages_of({}, cursor)
+            rounds = await self._rounds(session)
+            whole = rounds.pages(cursor, pages_of) if rounds else pages_of({}, cursor)
             async with aclosing(whole) as pages:
                 async for page in pages:
                     yield page
+
+    async def _rounds(self, session: Session) -> Rounds | None:
+        choices = {
+            name: await listed(values, self._beside, session)
+            if isinstance(values, RoundList)
+            else list(map(Choice, values))
+            for name, values in self._options.for_each.items()
+        }
+        return Rounds(choices) if choices else None
 
     async def _complete(self, session: Session, values: Round, part: Part) -> Part:
         """Join to the tickets of a page what the list leaves out."""
@@ -205,16 +218,16 @@ class Rest:
             whole = await lookup.join(session, part, whole)
         return replace(part, whole=whole)
 
-    def _opened(self, answer: Answer) -> Any:
+    def _opened(self, written: RestFormat, answer: Answer) -> Any:
         """Parse an answer and look into its envelope; None where there is nothing in it."""
         options = self._options
         if options.blank == "empty" and not answer.body.strip():
             return None
-        if options.format == "csv":
+        if written == "csv":
             return list(csv_rows(without_markup(answer, "CSV"), options.csv))
-        if options.format == "jsonl":
+        if written == "jsonl":
             return list(jsonl_rows(without_markup(answer, "JSONL"), options.encoding))
-        payload = parse(answer, answer_format=options.format, encoding=options.encoding, lenient=options.lenient)
+        payload = parse(answer, answer_format=written, encoding=options.encoding, lenient=options.lenient)
         payload = opened_inside(payload, options.inner, lenient=options.lenient)
         if options.error is not None and not answer.is_nothing:
             judge(payload, options.error)

@@ -85,6 +85,8 @@ class OAuth2(Options):
     """Where the answer holds the token."""
     expires: Path = "expires_in"
     """Where the answer says for how many seconds the token is good."""
+    carry: TokenPlace = Field(_IN_HEADER, alias="as")
+    """How the token is sent with every request."""
 
     @model_validator(mode="after")
     def _whole(self) -> "OAuth2":

@@ -340,9 +340,10 @@ async def test_a_key_of_the_wrong_kind_is_told_without_being_shown():
 
 async def test_the_answer_of_a_token_server_may_be_in_an_envelope():
     async with serving(lambda r: json({"data": {"t": "t0ken"}} if r.path == "/token" else [])) as upstream:
-        await tickets(rest(f"{upstream.url}/t", auth=oauth2(upstream, token="data.t", expires="data.ttl")))
+        options = {"token": "data.t", "expires": "data.ttl", "as": {"query": "access_token"}}
+        await tickets(rest(f"{upstream.url}/t", auth=oauth2(upstream, **options)))
 
-    assert upstream.asked[1].headers["Authorization"] == "Bearer t0ken"
+    assert upstream.asked[1].query["access_token"] == "t0ken"
 
 
 async def test_a_token_that_the_source_echoes_is_masked():

@@ -7,7 +7,7 @@ import pytest
 from aiohttp import web
 from pulling import broken_off, ids, pages, rest, stored, tickets
 from pydantic import ValidationError
-from upstream import Upstream, json, serving
+from upstream import Upstream, json, raw, serving
 
 from hub.errors import SourceRefused, SourceUnavailable
 
@@ -158,6 +158,72 @@ async def test_a_stretch_of_the_past_is_read_in_every_round():
     assert asked == {("2024-01-01T00:00:00Z", "2024-02-01T00:00:00Z")}
 
 
+class Folder:
+    """A listing of files in XML, as blob stores give it, and the files: CSV with a header."""
+
+    def __init__(self) -> None:
+        self.files = {"a/1.csv": ("v1", "id\n1\n2"), "b 2.csv": ("v1", "id\n3")}
+
+    def __call__(self, request: web.Request) -> web.Response:
+        if request.path == "/list":
+            blobs = "".join(f"<Blob><Name>{n}</Name><Etag>{v}</Etag></Blob>" for n, (v, _) in self.files.items())
+            return raw(f"<Blobs>{blobs}</Blobs>", "text/xml")
+        if request.path.startswith("/more/"):
+            return json({"of": request.path})
+        return raw(self.files[request.path.removeprefix("/files/")][1], "text/csv")
+
+
+FILES = {"url": "/list", "records": "Blobs.Blob", "value": "Name", "version": "Etag"}
+
+
+async def test_the_values_may_be_listed_by_the_source_and_one_that_has_not_changed_is_not_walked_again():
+    async with serving(folder := Folder()) as upstream:
+        source = rest(f"{upstream.url}/files/{{file}}", for_each={"file": FILES}, format="csv")
+        first = await pages(source)
+        folder.files |= {"b 2.csv": ("v2", "id\n3\n4"), "c.csv": ("v1", "id\n5")}
+        upstream.asked.clear()
+
+        later = await pages(source, stored(first[-1].cursor))
+
+    assert [(ids(list(page.tickets)), page.tickets[0]["asked"]["file"]) for page in first] == [
+        (["1", "2"], "a/1.csv"),
+        (["3"], "b 2.csv"),
+    ]
+    assert [request.raw_path for request in upstream.asked] == ["/list", "/files/b%202.csv", "/files/c.csv"]
+    assert ids([ticket for page in later for ticket in page.tickets]) == ["3", "4", "5"]
+
+
+async def test_what_is_asked_for_besides_a_csv_list_need_not_be_csv():
+    async with serving(Folder()) as upstream:
+        options = {"format": "csv", "detail": {"url": "/more/{id}"}}
+        found = await tickets(rest(f"{upstream.url}/files/a/1.csv", **options))
+
+    assert [ticket["detail"] for ticket in found] == [{"of": "/more/1"}, {"of": "/more/2"}]
+
+
+async def test_values_may_be_bare_texts_in_pages():
+    def answer(request: web.Request) -> web.Response:
+        if request.path == "/areas":
+            return json({"1": ["东宝", "掇刀"], "2": ["沙洋", "东宝"]}.get(request.query["page"], []))
+        return json([{"id": request.query["area"]}])
+
+    async with serving(answer) as upstream:
+        areas = {"url": "/areas", "page": {"by": "page"}}
+        found = await tickets(rest(f"{upstream.url}/t", query={"area": "{area}"}, for_each={"area": areas}))
+
+    assert ids(found) == ["东宝", "掇刀", "沙洋"]
+
+
+async def test_rows_without_the_value_and_rounds_beyond_all_measure_are_refused():
+    for rows, said in (([{"code": 1}], "without a value"), (list(range(10_001)), "more than 10000 rounds")):
+        async with serving(lambda r, rows=rows: json(rows if r.path == "/areas" else [])) as upstream:
+            source = rest(f"{upstream.url}/{{area}}", for_each={"area": {"url": "/areas"}})
+            with pytest.raises(SourceRefused, match=said):
+                await tickets(source)
+
+        assert len(upstream.asked) == 1
+
+
 async def test_links_are_followed_from_the_url_of_their_round():
     def linked(request: web.Request) -> web.Response:
         page = int(request.query.get("page", 1))
@@ -181,6 +247,7 @@ async def test_links_are_followed_from_the_url_of_their_round():
         ({"for_each": {"page": [1]}, "query": {"p": "{page}"}}, "a meaning already"),
         ({"for_each": {"code": [1]}}, "goes nowhere"),
         ({"query": {"c": "{code}"}}, "no value is called {code}"),
+        ({"query": {"c": "{code}"}, "for_each": {"code": {"url": "/{id}"}}}, "no value is called {id}"),
     ],
 )
 def test_rounds_that_cannot_work_are_named(wrong: dict[str, Any], said: str):

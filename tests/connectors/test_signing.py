@@ -19,6 +19,7 @@ from hub.connectors.auth import Auth
 from hub.connectors.digests import must_know
 from hub.connectors.exchange import Request
 from hub.connectors.signing import Sign, Signature
+from hub.errors import SourceRefused
 
 URL = "https://gate.example/api/orders"
 
@@ -166,6 +167,17 @@ def test_every_hash_and_its_hmac_agree_with_openssl(name: str):
     keyed = openssl("dgst", f"-{name}", "-mac", "HMAC", "-macopt", "hexkey:" + "密钥".encode().hex(), given=given)
     assert headers["plain"] == openssl("dgst", f"-{name}", "-r", given=given).split()[0].decode()
     assert headers["keyed"] == keyed.split()[-1].decode()
+
+
+@pytest.mark.parametrize(("key_as", "key"), [("base64", "AAEC/w=="), ("hex", "000102ff"), ("text", "k")])
+def test_a_key_may_be_written_in_base64_or_hex(key_as: str, key: str):
+    raw = {"base64": "000102ff", "hex": "000102ff", "text": "6b"}[key_as]
+    digest = {"hash": "sha256", "key": "{key}", "key_as": key_as, "of": "诉求"}
+
+    made = signed({"values": {"key": key}, "headers": {"X": digest}}, Request("GET", URL)).headers["X"]
+
+    told = openssl("dgst", "-sha256", "-mac", "HMAC", "-macopt", f"hexkey:{raw}", given="诉求".encode())
+    assert made == told.split()[-1].decode()
 
 
 def test_sm3_of_id_time_and_secret():
@@ -410,11 +422,15 @@ def test_signatures_that_cannot_work_are_named(wrong: dict[str, Any], said: str)
         Auth.model_validate({"sign": wrong})
 
 
-async def test_a_key_that_is_none_is_told_without_being_shown():
-    sign = {"values": {"key": "n0-pem-at-all"}, "query": {"s": {"hash": "rsa_sha256", "key": "{key}", "of": "x"}}}
+@pytest.mark.parametrize(
+    ("digest", "said"),
+    [({"hash": "rsa_sha256"}, "no private RSA key"), ({"hash": "md5", "key_as": "base64"}, "not written in base64")],
+)
+async def test_a_key_that_is_none_is_told_without_being_shown(digest: dict[str, str], said: str):
+    sign = {"values": {"key": "n0-pem-at-all"}, "query": {"s": {**digest, "key": "{key}", "of": "x"}}}
 
     async with serving(lambda _: json([])) as upstream:
-        with pytest.raises(Exception, match="no private RSA key") as caught:
+        with pytest.raises(SourceRefused, match=said) as caught:
             await tickets(rest(upstream.url, auth={"sign": sign}))
 
     assert "n0-pem" not in str(caught.value)
