@@ -52,6 +52,11 @@ MORE = "    url: https://housing.example.gov.cn/api/tickets\n"
 SCHEMA_CANNOT_SEE = {
     *("api-key-nowhere", "auth-none", "auth-two-ways", "date-on-a-text"),
     *("files-encoding-unknown", "files-marker-for-all", "files-of-unknown-form", "files-outside-the-folder"),
+    *("broker-auth-two-ways", "broker-token-for-amqp", "broker-user-without-a-password"),
+    *("broker-database-by-name", "broker-password-in-the-url", "broker-url-with-a-query"),
+    *("broker-queue-over-mqtt", "broker-field-over-nats", "broker-key-without-a-certificate"),
+    *("broker-without-a-queue", "broker-without-a-stream", "broker-without-topics"),
+    *("broker-encoding-unknown", "broker-records-in-csv"),
     "open311-window-too-long",
     *("body-text-without-type", "text-names-no-value", "text-needs-since", "text-needs-start", "send-encoding-unknown"),
     *("page-in-text-needs-pages", "page-in-url-needs-first", "for-each-goes-nowhere", "for-each-of-its-own-name"),
