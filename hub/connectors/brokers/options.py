@@ -11,8 +11,8 @@ from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJson
 from hub.connectors.base import Limits, Options
 from hub.connectors.http import Tls
 from hub.connectors.paths import Path
-from hub.connectors.tables import CsvOptions, known_encoding
-from hub.units import Duration
+from hub.connectors.formats import known_encoding
+from hub.connectors.tables import CsvOptions, from hub.units import Duration
 
 Scheme: TypeAlias = Literal["amqp", "mqtt", "nats", "redis"]
 
