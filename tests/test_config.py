@@ -70,7 +70,7 @@ SCHEMA_CANNOT_SEE = {
     *("login-names-no-value", "login-pattern-runs-for-ever", "login-reads-two-ways", "login-without-token"),
     *("oauth2-client-unproven", "oauth2-password-missing", "tls-key-without-certificate"),
     *("since-cap-needs-two", "since-format-unknown", "since-seen-without-field"),
-    *("detail-path-broken", "lookup-names-no-value", "lookup-nowhere"),
+    *("two-joined-under-one-name", "detail-path-broken", "lookup-names-no-value", "lookup-nowhere"),
     *("inbound-short-secret", "inbound-empty-secret", "inbound-secret-no-base64", "inbound-secret-in-clear"),
     *("inbound-digest-without-secret", "inbound-time-not-signed", "inbound-nonce-not-signed", "inbound-shown-twice"),
     *("inbound-placeholder-unknown", "inbound-placeholder-without-place", "inbound-signed-path-broken"),
