@@ -52,6 +52,8 @@ SCHEMA_CANNOT_SEE = {
     *("api-key-nowhere", "auth-none", "auth-two-ways", "date-on-a-text"),
     *("files-encoding-unknown", "files-marker-for-all", "files-of-unknown-form", "files-outside-the-folder"),
     "open311-window-too-long",
+    *("alias-of-a-platform", "alias-of-an-alias", "alias-of-itself", "alias-of-nobody"),
+    *("outward-reads-back-otherwise", "outward-without-a-map"),
     *("cron-never", "cron-of-six-fields", "cron-out-of-range", "zero-interval", "endless-interval"),
     *("jitter-longer-than-interval", "retry-waits-backwards"),
     *("unknown-timezone", "misspelt-timezone", "default-timezone-wrong"),

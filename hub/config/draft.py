@@ -25,6 +25,7 @@ from hub.config.shapes import keys_of
 from hub.config.sources import Entry, File, Source
 from hub.config.spelling import closest, did_you_mean
 from hub.connectors import REGISTRY
+from hub.model import SourceClass
 
 
 @dataclass(frozen=True)
@@ -74,6 +75,7 @@ class Draft:
             yield Problem(("sources",), f"holds {len(names)} sources; one file holds at most {MAX_SOURCES}")
         for name in names:
             yield from _name_problems(name)
+            yield from self._alias_problems(name)
         for path, message in validated(DefaultKeys, self.defaults, self.file.borrowed_by_defaults)[1]:
             yield Problem(("defaults", *path), message)
         shared = shared_keys()
@@ -82,6 +84,22 @@ class Draft:
                 yield Problem(("defaults", key), "every source says this itself; it cannot be a default")
             elif key not in shared:
                 yield Problem(("defaults", key), f"no key that sources share{did_you_mean(key, shared)}")
+
+    def _alias_problems(self, name: str) -> Iterator[Problem]:
+        """Say what an alias cannot stand for; calls are answered by a hotline in use, and by one only."""
+        hotlines = {known: keys for known, keys in self._part("sources").items() if isinstance(keys, dict)}
+        meant = hotlines.get(name, {}).get("alias_of")
+        here: KeyPath = ("sources", name, "alias_of")
+        if not isinstance(meant, str) or not SOURCE_NAME.fullmatch(meant):
+            return  # none, or the keys' own problems say so
+        if meant == name:
+            yield Problem(here, "a source is no alias of itself: remove it")
+        elif meant not in hotlines:
+            yield Problem(here, f"there is no source '{meant}'{did_you_mean(meant, hotlines.keys() - {name})}")
+        elif hotlines[meant].get("class") == SourceClass.PLATFORM:
+            yield Problem(here, f"'{meant}' is a platform; a hotline's calls are answered by a hotline")
+        elif further := hotlines[meant].get("alias_of"):
+            yield Problem(here, f"'{meant}' is an alias itself; write the one in use, '{further}'")
 
     def _source(self, name: str, own: Mapping[str, Any]) -> tuple[Source | None, list[Problem]]:
         connector = own.get("connector")

@@ -8,6 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from hub.config.models import MAX_SOURCES, SOURCE_NAME, FileKeys, shared_keys, source_model
+from hub.config.outward import sayable
 from hub.connectors import REGISTRY
 from hub.connectors.base import texts_below
 from hub.mapping.rules import ATTRIBUTE, REQUIRED, TARGETS, Rule, Target
@@ -59,6 +60,7 @@ def _complete(source: Schema, connector: str) -> None:
     """Say what pydantic does not know: which connector this is, and what its map must hold."""
     source["properties"]["connector"] = {"const": connector}
     source["properties"]["map"] = {"$ref": "#/$defs/map"}
+    source["properties"]["outward"] |= {"additionalProperties": False, "properties": _OUTWARD}
     if not REGISTRY[connector].default_map:
         source["properties"]["map"]["required"] = list(REQUIRED)
         source["required"] = [*source["required"], "map"]
@@ -113,7 +115,7 @@ def _source_schema() -> Schema:
             for connector in REGISTRY
         ],
         "if": {"properties": {"class": {"const": "platform"}}, "required": ["class"]},
-        "then": {"properties": {"integration": False}},
+        "then": {"properties": {"integration": False, "alias_of": False}},
     }
 
 
@@ -165,6 +167,17 @@ _RULE: Schema = {
     "dependentRequired": {"map": ["else"], "else": ["map"]},
     "not": {"required": ["from", "value"], "type": "object"},
 }
+
+
+_OUTWARD: Schema = {
+    name: {
+        "type": "object",
+        "additionalProperties": {"type": ["string", "number"]},
+        **({"propertyNames": {"enum": members}} if (members := sayable(target)) else {}),
+    }
+    for name, target in TARGETS.items()
+}
+"""The fields that the hub has words for, and the words themselves where they are known."""
 
 
 def _field_rule(target: Target) -> Schema:

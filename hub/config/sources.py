@@ -11,6 +11,7 @@ from zoneinfo import ZoneInfo
 from hub.config.document import Document, KeyPath, Problem
 from hub.config.messages import masked, validated
 from hub.config.models import SourceKeys, source_model
+from hub.config.outward import Outward, outward
 from hub.config.schedule import Schedule
 from hub.config.secrets import Borrowed, held_secrets
 from hub.config.shapes import keys_of
@@ -18,6 +19,7 @@ from hub.config.spelling import synonym
 from hub.connectors import REGISTRY
 from hub.connectors.base import Connector, Place
 from hub.errors import HubError, MappingError
+from hub.mapping.recipes import Workshop
 from hub.mapping.rules import TARGETS, Rule
 from hub.model import SourceRecord
 from hub.normalize import Mapping as AppealMapping
@@ -35,6 +37,8 @@ class Source:
     enabled: bool = True
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     """What must never be shown, so that whoever shows things can mask it."""
+    outward: Outward = field(default_factory=Outward)
+    """The source's own words for the hub's, for whoever tells it of changes."""
 
     @property
     def name(self) -> str:
@@ -96,7 +100,9 @@ class Entry:
             return None, problems
         schedule = Schedule.of(keys.schedule, source=self.name, timezone=keys.timezone)
         secrets = frozenset(secret for _, secret in held)
-        return Source(_record(self.name, keys), connector, mapping, schedule, keys.enabled, secrets), problems
+        words, wrong = self._outward(keys)
+        problems += wrong
+        return Source(_record(self.name, keys), connector, mapping, schedule, keys.enabled, secrets, words), problems
 
     def origin(self, path: KeyPath) -> KeyPath:
         """Where in the file a path of this source stands: in the source itself, or among the defaults."""
@@ -140,11 +146,9 @@ class Entry:
 
     def _mapping(self, keys: SourceKeys | None) -> tuple[AppealMapping | None, list[Problem]]:
         """Compile what can be compiled, so that one mistake elsewhere does not hide those of the map."""
-        written = self.raw.get("map")
-        default = REGISTRY[self.raw["connector"]].default_map
-        if written is None and not default:
+        if self.raw.get("map") is None and not REGISTRY[self.raw["connector"]].default_map:
             return None, [] if "map" in self.raw else [Problem(("map",), _NO_MAP)]
-        rules = _rules({**default, **(written if isinstance(written, dict) else {})})
+        rules = self._rules
         whole = keys is not None
         try:
             mapping = compile_mapping(
@@ -157,6 +161,19 @@ class Entry:
         except MappingError as error:
             return None, [self._of_map(path, message) for path, message in error.problems if path or whole]
         return mapping, []
+
+    @cached_property
+    def _rules(self) -> dict[str, Rule]:
+        """The rules of the map, the connector's own laid beneath."""
+        written = self.raw.get("map")
+        return _rules({**REGISTRY[self.raw["connector"]].default_map, **(written if isinstance(written, dict) else {})})
+
+    def _outward(self, keys: SourceKeys) -> tuple[Outward, list[Problem]]:
+        nulls = frozenset(map(str, ("", *keys.nulls)))
+        workshop = Workshop(self.name, self.file.maps, keys.timezone, nulls)
+        mapped = {name: rule for name, rule in self._rules.items() if rule.map is not None}
+        words, problems = outward(workshop.recipes(mapped), keys.outward)
+        return words, [Problem(path, self._masked(message, path)) for path, message in problems]
 
     def _of_map(self, path: KeyPath, message: str) -> Problem:
         written = self.raw.get("map")
@@ -206,7 +223,9 @@ def _rules(written: Mapping[str, Any]) -> dict[str, Rule]:
 
 
 def _record(name: str, keys: SourceKeys) -> SourceRecord:
-    return SourceRecord(name, keys.title, keys.source_class, keys.integration, keys.department, keys.connector)
+    return SourceRecord(
+        name, keys.title, keys.source_class, keys.integration, keys.department, keys.connector, keys.alias_of
+    )
 
 
 def _borrow_instead(owner: str, path: KeyPath) -> str:

@@ -147,6 +147,15 @@ class Source(Node):
     department: str | None = strawberry.field(description="The department in charge of it.")
     connector: str = strawberry.field(description="The protocol it is pulled by, such as `rest`.")
     active: bool = strawberry.field(description="Whether it is still configured; its appeals stay when it is not.")
+    stands_for: strawberry.Private[str | None] = None
+
+    async def _alias_of(self, info: Info) -> "Source | None":
+        return await source_named(info, self.stands_for) if self.stands_for else None
+
+    alias_of: "Source | None" = strawberry.field(
+        resolver=_alias_of,
+        description="The hotline that answers today where this one's number is dialled; null for a number in use.",
+    )
 
     async def _health(self, info: Info) -> SourceHealth:
         return SourceHealth.of(await info.context.health.load(self.name))
@@ -164,6 +173,7 @@ class Source(Node):
             department=record.department,
             connector=record.connector,
             active=record.active,
+            stands_for=record.alias_of,
         )
 
 

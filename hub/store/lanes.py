@@ -40,11 +40,12 @@ class Lanes:
         async with self._database.begin() as connection:
             await connection.exec_driver_sql(
                 """
-                insert into source (name, title, source_class, integration, department, connector, active)
-                select *, true from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+                insert into source (name, title, source_class, integration, department, connector, alias_of, active)
+                select *, true
+                from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
                 on conflict (name) do update set title = excluded.title, source_class = excluded.source_class,
                   integration = excluded.integration, department = excluded.department,
-                  connector = excluded.connector, active = true
+                  connector = excluded.connector, alias_of = excluded.alias_of, active = true
                 """,
                 (
                     [record.name for record in records],
@@ -53,6 +54,7 @@ class Lanes:
                     [record.integration and record.integration.value for record in records],
                     [record.department for record in records],
                     [record.connector for record in records],
+                    [record.alias_of for record in records],
                 ),
             )
             names = [record.name for record in records]

@@ -17,6 +17,7 @@ source = sa.Table(
     sa.Column("department", sa.Text),
     sa.Column("connector", sa.Text, nullable=False),
     sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("alias_of", sa.Text, comment="the source that answers for this hotline today"),
     comment="One legacy system: one entry in connectors.yaml. Sources dropped from the file stay, inactive.",
 )
 
