@@ -27,7 +27,7 @@ from hub.cli import app
 from hub.config.models import FileKeys, SourceKeys
 from hub.connectors import REGISTRY
 from hub.connectors.base import Options, texts_below
-from hub.normalize import Rule
+from hub.mapping.rules import APPEAL, ATTRIBUTES, ENTRY, EVENT, Rule
 from hub.schema.limits import Limits
 from hub.schema.problems import CODES
 from hub.schema.schema import core_schema, schema_sdl
@@ -96,6 +96,11 @@ def connectors_page() -> str:
         shelf.table(FileKeys),
         "## Every source",
         shelf.table(SourceKeys),
+        "## Every register",
+        (
+            "The same, less `class` and `integration`. Its map fills the "
+            "[fields of an entry](appeal.md#entries-of-a-register)."
+        ),
     ]
     parts += shelf.nested("###")
     for name, connector in REGISTRY.items():
@@ -253,7 +258,13 @@ def mapping_page() -> str:
         inspect.cleandoc(Rule.__doc__ or ""),
         "## Steps",
         _table(("step", "type", "what it does"), steps),
-        "## What holds for every source",
+        "## Functions that a path may call",
+        (
+            "Beside those of [JMESPath](https://jmespath.org/specification.html#built-in-functions), such as `join`, "
+            "`sort_by` and `to_string`: what is no text, list or object reads as null."
+        ),
+        _table(("function", "what it gives"), _FUNCTIONS),
+        "## What holds for every appeal",
         _list_in(inspect.getdoc(inspect.getmodule(_normalize())) or ""),
     ]
     for name, connector in REGISTRY.items():
@@ -265,6 +276,20 @@ def mapping_page() -> str:
                 _table(("field", "rule"), rows),
             ]
     return _page("Steps of a mapping", *parts)
+
+
+_FUNCTIONS = (
+    ("`split(text, ',')`", "The parts of a text, blanks trimmed, empty ones kept."),
+    ("`replace(text, old, new)`", "The text with every `old` replaced."),
+    (
+        "`lower(text)`, `upper(text)`, `trim(text)`",
+        "The text in small or capital letters, or without blanks around it.",
+    ),
+    ("`items(object)`", "An object as a list of [key, value]."),
+    ("`from_items(list)`", "A list of [key, value] as an object: `from_items(questions[].[code, answer])`."),
+    ("`zip(list, list)`", "Two lists place by place: `from_items(zip(split(names, ','), split(values, ',')))`."),
+    ("`parse_json(text)`", "What a text that is JSON holds: `parse_json(extend1).floor`."),
+)
 
 
 def _normalize() -> Callable[..., Any]:
@@ -286,18 +311,20 @@ def _yaml(rule: Any) -> str:
 def appeal_page() -> str:
     from hub.model import Appeal  # noqa: PLC0415  # not the schema's type of that name
 
-    targets = _targets()
+    targets = {target.attribute: target for target in APPEAL.targets.values()}
     described = {name: field.description or "" for name, field in _object("Appeal").fields.items()}
     described |= {f"reporter.{name}": field.description or "" for name, field in _object("Reporter").fields.items()}
     described |= {f"location.{name}": field.description or "" for name, field in _object("Location").fields.items()}
     described |= _SHOWN_OTHERWISE
     rows = []
     for each in fields(Appeal):
-        if target := targets.get(each.name):
+        if (target := targets.get(each.name)) and target.name != ATTRIBUTES:
             shown = ".".join(to_camel_case(part) for part in target.name.split("."))
             need = _NEEDED.get(target.name, "")
-            rows.append((f"`{target.name}`", f"`{shown}`", _appeal_type(target.type), need, described[shown]))
+            kind = "[events](#events)" if target.name == "events" else _appeal_type(target.type)
+            rows.append((f"`{target.name}`", f"`{shown}`", kind, need, described[shown]))
     rows.append(("`attributes.NAME`", "`attributes`", "anything", "", described["attributes"]))
+    rows.append(("`attributes`", "`attributes`", "object", "", "All values of an object at once, under their names."))
     parts = [
         (
             "The one record that every ticket becomes. A mapping fills fields by the names on the left; GraphQL "
@@ -310,6 +337,12 @@ def appeal_page() -> str:
             "The hub adds `id`, `version`, `firstServedAt`, `lastServedAt`, `source` and `changes`: see "
             "[schema.graphql](schema.graphql)."
         ),
+        "## Events",
+        "`events` takes `{from: PATH, each: RULES}`; these are the fields of each.",
+        _table(("in connectors.yaml", "type", "what it is"), _event_rows()),
+        "## Entries of a register",
+        "What a map under `registers` fills. `hub entries REGISTER` lists them.",
+        _table(("in connectors.yaml", "type", "", "what it is"), _entry_rows()),
     ]
     for heading, name in _ENUMS.items():
         words = core_schema().type_map[name]
@@ -319,6 +352,37 @@ def appeal_page() -> str:
     return _page("Fields of an appeal", *parts)
 
 
+def _event_rows() -> Iterator[tuple[str, ...]]:
+    described = _object("Event").fields
+    for target in EVENT.targets.values():
+        yield (
+            f"`{target.name}`",
+            _appeal_type(target.type),
+            described[to_camel_case(target.name)].description or "",
+        )
+
+
+def _entry_rows() -> Iterator[tuple[str, ...]]:
+    for name, target in ENTRY.targets.items():
+        if name != ATTRIBUTES:
+            need = "required" if name in ENTRY.required else _NEEDED.get(name, "")
+            yield (f"`{name}`", _appeal_type(target.type), need, _ENTRY_FIELDS[name])
+    yield ("`attributes.NAME`", "anything", "", "Whatever else the map keeps.")
+
+
+_ENTRY_FIELDS = {
+    "external_id": "Its id in the register.",
+    "name": "What people call it.",
+    "kind": "What sort of entry it is, in the register's own word.",
+    "parent": "The id of the entry above.",
+    "area": "行政区划: the code of the administrative division.",
+    "grid": "网格: the grid cell of the neighbourhood.",
+    "location.address": "The address as the register writes it.",
+    "location.point": "Where it is.",
+    "contact": "Who answers for it.",
+    "phone": "Its telephone number.",
+    "active": "Whether it is still there; true where nothing is said.",
+}
 _SHOWN_OTHERWISE = {
     "location.point": "Where it is; answered as `location.longitude` and `location.latitude`, WGS-84.",
     "reporter.name": "Who made it; answered masked.",
@@ -338,11 +402,6 @@ _ENUMS = {
     "channel": "AppealChannel",
     "satisfaction": "Satisfaction",
 }
-
-
-def _targets() -> dict[str, Any]:
-    module = inspect.getmodule(Rule)
-    return {target.attribute: target for target in module.TARGETS.values()}  # type: ignore[union-attr]  # where Rule is, they are
 
 
 def _object(name: str) -> GraphQLObjectType:

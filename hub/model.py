@@ -89,10 +89,11 @@ class Satisfaction(StrEnum):
 
 
 class SourceClass(StrEnum):
-    """A source is a government hotline or a convenience platform."""
+    """A source is a government hotline or a convenience platform; a register is pulled alike and gives no appeals."""
 
     HOTLINE = "hotline"
     PLATFORM = "platform"
+    REGISTER = "register"
 
 
 class Integration(StrEnum):
@@ -119,6 +120,20 @@ class Page:
     tickets: Sequence[Ticket]
     cursor: Cursor
     total: int | None = None
+
+
+@dataclass(slots=True)
+class Event:
+    """One step in the life of an appeal, as its source tells it: who did or said what, and when.
+
+    `at` is aware UTC; None where the source gives no time. `status_text` holds the source's own word for `status`.
+    """
+
+    at: datetime | None = None
+    text: str | None = None
+    by: str | None = None
+    status: Status | None = None
+    status_text: str | None = None
 
 
 @dataclass
@@ -166,6 +181,29 @@ class Appeal:
     duplicate_of: str | None = None
     support_count: int | None = None
     attachments: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Entry:
+    """One row of a register, keyed by (register, external_id): an organization, an area, a building's code, a person.
+
+    Registers are what appeals refer to, and never count as tickets. `parent` is the external id of the entry above.
+    """
+
+    register: str
+    external_id: str
+    name: str
+    kind: str | None = None
+    parent: str | None = None
+    area: str | None = None
+    grid: str | None = None
+    location_address: str | None = None
+    location_point: tuple[float, float] | None = None
+    contact: str | None = None
+    phone: str | None = None
+    active: bool = True
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -214,6 +252,28 @@ class RejectedTicket:
     raw: str
     landed_at: datetime
     rejected_at: datetime
+
+
+class DriftKind(StrEnum):
+    """How the tickets of a source came to differ from what was usual."""
+
+    FIELD_GONE = "field_gone"
+    FIELD_NEW = "field_new"
+    KIND_CHANGED = "kind_changed"
+    WORD_UNKNOWN = "word_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One way in which tickets differ from before: which field, which word or kinds, in how many tickets."""
+
+    kind: DriftKind
+    field: str
+    word: str
+    tickets: int
+    source: str = ""
+    first_at: datetime | None = None
+    last_at: datetime | None = None
 
 
 class ChangeType(StrEnum):
@@ -275,6 +335,8 @@ class SourceRecord:
     connector: str = ""
     alias_of: str | None = None
     active: bool = True
+    configuration_error: str | None = None
+    """Why what stands in connectors.yaml now is not in use; the source works as it was last good."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,7 +19,7 @@ from hypothesis import strategies as st
 
 from hub.config import Config, Schedule, json_schema, load
 from hub.config.document import BrokenFile, read
-from hub.config.models import shared_keys, source_model
+from hub.config.models import pulled_model, shared_keys
 from hub.config.schedule import ScheduleKeys
 from hub.config.shapes import keys_of
 from hub.connectors import REGISTRY
@@ -277,7 +277,7 @@ def test_defaults_lie_beneath_a_source_key_by_key_but_a_schedule_is_replaced_who
 
 
 def test_a_default_that_a_connector_does_not_know_is_skipped_for_it(tmp_path):
-    foreign = next(key for key in sorted(shared_keys()) if key not in keys_of(source_model("rest")))
+    foreign = next(key for key in sorted(shared_keys()) if key not in keys_of(pulled_model("sources", "rest")))
     text = HOUSING.replace("sources:", f"defaults: {{{foreign}: anything}}\nsources:")
 
     config = loaded(tmp_path, text)

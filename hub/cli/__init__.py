@@ -80,6 +80,17 @@ def check(ctx: typer.Context) -> int:
     return check(_asked(ctx))
 
 
+@app.command(short_help="Show where each value of a source comes from.")
+def explain(ctx: typer.Context, source: _SOURCE) -> int:
+    """Show a source's whole configuration, defaults and built-in values included, with the line each came from.
+
+    Opens no socket. Secrets are not shown.
+    """
+    from hub.cli.checking import explain
+
+    return explain(_asked(ctx), source)
+
+
 @app.command("try", short_help="Show how a few tickets read as appeals.")
 def try_source(
     ctx: typer.Context,
@@ -114,6 +125,27 @@ def sync(
     return sync(_asked(ctx), sources or [], concurrency, wait)
 
 
+@app.command(short_help="Read a stretch of a source's past again.")
+def backfill(
+    ctx: typer.Context,
+    source: _SOURCE,
+    since: Annotated[
+        str, typer.Option("--from", metavar="TIME", help="Where to begin: a day, or a time; in the source's zone.")
+    ],
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Where to end; now when left out.", show_default=False)
+    ] = None,
+    wait: _WAIT = 60,
+) -> int:
+    """Pull what moved in a stretch of the past, beside the live cursor, which stays where it is.
+
+    Cut short, the same command goes on where it was.
+    """
+    from hub.cli.backfilling import backfill
+
+    return backfill(_asked(ctx), source, since, until, wait)
+
+
 @app.command(short_help="List the tickets that do not read as appeals.")
 def rejected(
     ctx: typer.Context,
@@ -140,6 +172,30 @@ def replay(
     from hub.cli.running import replay
 
     return replay(_asked(ctx), source, every, concurrency, wait)
+
+
+@app.command(short_help="Show how tickets came to differ from before.")
+def drift(
+    ctx: typer.Context,
+    source: _ONE_SOURCE = None,
+    seen: Annotated[bool, typer.Option("--seen", help="Clear the list afterwards.")] = False,
+) -> int:
+    """Show how tickets came to differ: fields that are gone, new, or hold another kind of value, words no map knows."""
+    from hub.cli.standing import drift
+
+    return drift(_asked(ctx), source, seen=seen)
+
+
+@app.command(short_help="List the entries of a register.")
+def entries(
+    ctx: typer.Context,
+    register: Annotated[str, typer.Argument(metavar="REGISTER", help="Its name in connectors.yaml.")],
+    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many entries to show.")] = 20,
+) -> int:
+    """List the entries of a register, in the order of their ids."""
+    from hub.cli.standing import entries
+
+    return entries(_asked(ctx), register, limit)
 
 
 @app.command(short_help="Show how every source is doing.")

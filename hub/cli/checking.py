@@ -2,14 +2,15 @@
 
 import os
 from collections.abc import Iterable, Iterator
+from dataclasses import asdict
 
 import orjson
 from rich.table import Table
 
-from hub.cli.asked import Asked
+from hub.cli.asked import Asked, unknown
 from hub.cli.failures import MISUSED
 from hub.cli.voice import answer, columns, counted, span, visible
-from hub.config import Config, Schedule, Source, json_schema, load
+from hub.config import Config, Schedule, Source, drafted, json_schema, leaves_of, load
 from hub.errors import ConfigError, Mistake
 
 
@@ -20,9 +21,24 @@ def check(asked: Asked) -> int:
     except ConfigError as error:
         answer(asked, {"mistakes": error.mistakes}, *map(_line, error.mistakes))
         return MISUSED
-    sources = list(config.sources.values())
+    sources = list(config.pulled.values())
     facts = {"sources": [_facts(source) for source in sources]}
     answer(asked, facts, _table(sources), *_unsaid(sources), _verdict(config))
+    return 0
+
+
+def explain(asked: Asked, name: str) -> int:
+    """Show every value of a source's configuration with the line it came from. Opens no socket."""
+    from hub.config.explaining import explain as explained
+
+    draft = drafted(asked.config, os.environ)
+    try:
+        said = explained(draft, leaves_of(asked.config), name)
+    except KeyError:
+        raise unknown(name, asked.config, draft.names) from None
+    facts = [asdict(one) for one in said]
+    rows = [(one.line or "", one.where, one.path, one.value) for one in said]
+    answer(asked, {"source": name, "values": facts}, columns(("line", "where", "key", "value"), rows))
     return 0
 
 
@@ -78,4 +94,6 @@ def _schedule(schedule: Schedule) -> str:
 def _verdict(config: Config) -> str:
     """Say that all is well, and what to run next."""
     first = next(iter(config.sources), "SOURCE")
-    return f"{config.path} is in order: {counted(len(config.sources), 'source')}; run `hub try {first}` or `hub sync`"
+    held = counted(len(config.sources), "source")
+    held += f" and {counted(len(config.registers), 'register')}" if config.registers else ""
+    return f"{config.path} is in order: {held}; run `hub try {first}` or `hub sync`"

@@ -8,7 +8,7 @@ from hub.config.document import KeyPath, Problem
 from hub.config.spelling import did_you_mean
 from hub.errors import Unreadable
 from hub.mapping.recipes import Recipe
-from hub.mapping.rules import TARGETS, Target
+from hub.mapping.rules import APPEAL, Target
 from hub.mapping.steps import LookUp
 from hub.mapping.texts import text_of
 from hub.model import Status
@@ -56,8 +56,8 @@ def _derived(recipe: Recipe) -> Iterator[tuple[str, str]]:
 def _problems(name: str, words: Mapping[str, str], recipe: Recipe | None) -> Iterator[Problem]:
     here: KeyPath = ("outward", name)
     if recipe is None:
-        unknown = f"the appeal has no such field{did_you_mean(name, TARGETS)}"
-        yield Problem(here, f"map.{name} has no map to read the words back by" if name in TARGETS else unknown)
+        unknown = f"the appeal has no such field{did_you_mean(name, APPEAL.targets)}"
+        yield Problem(here, f"map.{name} has no map to read the words back by" if name in APPEAL.targets else unknown)
         return
     members = sayable(recipe.to)
     for value, word in words.items():

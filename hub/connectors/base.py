@@ -5,12 +5,12 @@ import inspect
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
@@ -106,3 +106,15 @@ class Connector(Protocol):
     def __init__(self, options: Any, place: Place) -> None: ...
 
     def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]: ...
+
+
+@runtime_checkable
+class Backfills(Protocol):
+    """A connector that can be asked for a stretch of the past."""
+
+    def between(self, start: datetime, end: datetime) -> Cursor:
+        """Return the cursor with which `pull` reads what moved in that stretch, and then ends.
+
+        A source that cannot be told where to stop gives what came after it as well, which is harmless. Raises
+        SourceRefused where this source cannot be asked by time.
+        """

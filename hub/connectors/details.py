@@ -10,11 +10,10 @@ from hub.connectors.auth import Request
 from hub.connectors.base import Options
 from hub.connectors.http import Answer, NotThere, Session
 from hub.connectors.paging import parameters_of
-from hub.connectors.paths import Path, reader
+from hub.connectors.paths import NOTHING, Path, reader
 from hub.model import Ticket
 
 _PLACEHOLDER = re.compile(r"\{([^{}]+)\}")
-_NOTHING: tuple[Any, ...] = (None, "", 0, False, [], {})
 
 
 class Detail(Options):
@@ -69,7 +68,7 @@ class DetailCalls:
 
     async def _joined(self, session: Session, ticket: Ticket) -> Ticket:
         question = self._question(ticket)
-        if question is None or (self._only_if is not None and self._only_if(ticket) in _NOTHING):
+        if question is None or (self._only_if is not None and self._only_if(ticket) in NOTHING):
             return ticket
         try:
             detail = await session.fetch(question, self._read)

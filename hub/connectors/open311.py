@@ -119,6 +119,10 @@ class Open311:
         ca = place.folder / options.tls.ca if options.tls.ca else None
         self._web = Web(options.limits, options.retry, credentials(options.auth), ca=ca)
 
+    def between(self, start: datetime, end: datetime) -> Cursor:
+        """Return the cursor of a walk over what was requested in a stretch of the past."""
+        return _write_cursor(None, _Step(end, _window_from(start, self._options.window, end)))
+
     async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:
         """Walk windows of requested_datetime from where the last run ended, less `rescan`, to now.
 

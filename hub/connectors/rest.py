@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, ClassVar, Literal
 
 from pydantic import SecretStr, model_validator
@@ -110,6 +111,10 @@ class Rest:
         self._details = (
             url_details(options.detail, options.url, self._headers, self._opened) if options.detail else None
         )
+
+    def between(self, start: datetime, end: datetime) -> Cursor:
+        """Return the cursor of a walk over a stretch of the past. Raises SourceRefused."""
+        return self._walker.between(start, end)
 
     async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:
         """Walk window by window, page by page; each page's cursor goes on after it, also in the middle of a run."""

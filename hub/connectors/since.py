@@ -117,6 +117,14 @@ def begin(mark: Mark, options: Since | None, *, now: datetime, zone: ZoneInfo, f
     return replace(mark, walk=Walk(started=now, window=window, at=first if mark.kept is None else mark.kept))
 
 
+def stretch(options: Since | None, *, start: datetime, end: datetime, first: At | None, by: str) -> Mark:
+    """Start a walk over a stretch of the past. Raises SourceRefused where the source cannot be asked by time."""
+    if options is None or options.send is None:
+        raise SourceRefused("cannot be asked for a stretch of time", hint="it has no `since` with a `send`")
+    window = Window(start, min(start + options.window, end) if options.window else end)
+    return Mark(walk=Walk(started=end, window=window, at=first), by=by)
+
+
 def advance(
     mark: Mark, options: Since | None, *, newest: datetime | None, at: At | None, seen: int, first: At | None
 ) -> Mark:

@@ -9,7 +9,18 @@ from zoneinfo import ZoneInfo
 from hub.connectors.loops import LoopGuard
 from hub.connectors.paging import At, ByCursor, Paging, Turn
 from hub.connectors.paths import reader
-from hub.connectors.since import Mark, Since, Walk, advance, begin, from_cursor, newest_of, read_time, to_cursor
+from hub.connectors.since import (
+    Mark,
+    Since,
+    Walk,
+    advance,
+    begin,
+    from_cursor,
+    newest_of,
+    read_time,
+    stretch,
+    to_cursor,
+)
 from hub.errors import SourceRefused
 from hub.model import Cursor, Page, Ticket
 
@@ -48,6 +59,11 @@ class Walker:
         self._max_pages = max_pages
         self._settle = settle
         self._newest_field = reader(since.field) if since else None
+
+    def between(self, start: datetime, end: datetime) -> Cursor:
+        """Return the cursor of a walk over a stretch of the past. Raises SourceRefused."""
+        page = self._page
+        return to_cursor(stretch(self._since, start=start, end=end, first=page.first(), by=page.by))
 
     async def pages(self, cursor: Cursor | None, ask: Ask) -> AsyncGenerator[Page, None]:
         """Yield page after page; each page's cursor goes on after it, also in the middle of a run."""

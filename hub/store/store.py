@@ -1,6 +1,7 @@
 """The store: lanes, tickets on their way, and what is served. Each public method is one transaction."""
 
 from hub.store.database import Database
+from hub.store.drifts import Drifts
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
 from hub.store.reads import Reads
@@ -15,6 +16,7 @@ class Store:
         self.lanes = Lanes(database)
         self.tickets = Tickets(database)
         self.reads = Reads(database)
+        self.drifts = Drifts(database)
 
     @classmethod
     async def open(cls, url: str) -> "Store":

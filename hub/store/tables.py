@@ -16,6 +16,8 @@ source = sa.Table(
     sa.Column("integration", sa.Text),
     sa.Column("department", sa.Text),
     sa.Column("connector", sa.Text, nullable=False),
+    sa.Column("configuration_error", sa.Text, comment="why what stands in the file now is not in use"),
+    sa.Column("profile", JSONB, comment="which fields its tickets have, and of what kinds: hub/drift.py"),
     sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
     sa.Column("alias_of", sa.Text, comment="the source that answers for this hotline today"),
     comment="One legacy system: one entry in connectors.yaml. Sources dropped from the file stay, inactive.",
@@ -105,6 +107,7 @@ appeal = sa.Table(
     sa.Column("duplicate_of", sa.Text),
     sa.Column("support_count", sa.Integer),
     sa.Column("attachments", JSONB, nullable=False),
+    sa.Column("events", JSONB, nullable=False, server_default="[]"),
     sa.Column("attributes", JSONB, nullable=False),
     sa.Column("search", TSVECTOR, nullable=False, comment="character pairs and words: hub/store/search.py"),
     sa.UniqueConstraint("source", "external_id"),
@@ -117,6 +120,45 @@ sa.Index("appeal_status_created", appeal.c.status, appeal.c.created_at, appeal.c
 sa.Index("appeal_source_created", appeal.c.source, appeal.c.created_at, appeal.c.id)
 sa.Index("appeal_area", appeal.c.area, postgresql_ops={"area": "text_pattern_ops"})
 sa.Index("appeal_search", appeal.c.search, postgresql_using="gin")
+
+entry = sa.Table(
+    "entry",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("register", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text, nullable=False),
+    sa.Column("first_served_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("last_served_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text),
+    sa.Column("parent", sa.Text, comment="the external id of the entry above"),
+    sa.Column("area", sa.Text),
+    sa.Column("grid", sa.Text),
+    sa.Column("location_address", sa.Text),
+    sa.Column("location_longitude", sa.Double, comment="WGS-84 degrees"),
+    sa.Column("location_latitude", sa.Double, comment="WGS-84 degrees"),
+    sa.Column("contact", sa.Text),
+    sa.Column("phone", sa.Text),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("attributes", JSONB, nullable=False),
+    sa.UniqueConstraint("register", "external_id"),
+    comment="What appeals refer to: one row of a register. Never counted as a ticket.",
+)
+sa.Index("entry_parent", entry.c.register, entry.c.parent)
+sa.Index("entry_kind", entry.c.register, entry.c.kind)
+
+drift = sa.Table(
+    "drift",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True, comment="field_gone, field_new, kind_changed or word_unknown"),
+    sa.Column("field", sa.Text, primary_key=True),
+    sa.Column("word", sa.Text, primary_key=True),
+    sa.Column("tickets", sa.BigInteger, nullable=False, comment="how many tickets showed it"),
+    sa.Column("first_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("last_at", TIME, nullable=False, server_default=sa.func.now()),
+    comment="How the tickets of a source came to differ from what its mapping expects.",
+)
 
 change_number = sa.Sequence("change_number", metadata=metadata)
 

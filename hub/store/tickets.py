@@ -9,13 +9,13 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.model import Appeal, ChangeType, Cursor, LandedTicket, Lane, Rejection, Tally
+from hub.model import Appeal, ChangeType, Cursor, Entry, LandedTicket, Lane, Rejection, Tally
 from hub.store import search, tables
 from hub.store.database import Database, unhurried
 from hub.store.lanes import hold_lane, write_lane
 
 _CHANGE_LOG = 0x6875_6202  # "hub", 2: held while the change log is written
-_PERSONAL = {"reporter_name", "reporter_phone"}  # the log says that they changed, never what they were
+_UNTOLD = {"reporter_name", "reporter_phone", "events"}  # the log says that they changed, never what they were
 
 
 @dataclass(frozen=True, slots=True)
@@ -28,10 +28,10 @@ class Landing:
 
 
 class Served(NamedTuple):
-    """A landed ticket, by the hash of its raw record, and the appeal it reads as."""
+    """A landed ticket, by the hash of its raw record, and the appeal or entry it reads as."""
 
     hash: bytes
-    appeal: Appeal
+    record: Appeal | Entry
 
 
 class Tickets:
@@ -77,7 +77,7 @@ class Tickets:
         return [LandedTicket(row.external_id, row.raw, row.hash, orjson.loads(row.raw)) for row in rows]
 
     async def put(self, lane: Lane, source: str, served: Sequence[Served], rejected: Sequence[Rejection]) -> Tally:
-        """Settle landed tickets in one transaction: appeals with their changes, and rejections.
+        """Settle landed tickets in one transaction: appeals with their changes, entries of a register, and rejections.
 
         A ticket that was landed anew since (another hash) stays pending. An appeal that reads as before is not written
         again and makes no change. Appeals of a rejected ticket stay as they were last served. Raises LaneLost, and
@@ -85,9 +85,11 @@ class Tickets:
         """
         async with self._database.begin() as connection:
             await hold_lane(connection, lane)
-            changes = await self._write_appeals(connection, source, [one.appeal for one in served])
+            records = [one.record for one in served]
+            changes = await self._write_appeals(connection, source, [one for one in records if isinstance(one, Appeal)])
+            await self._write_entries(connection, source, [one for one in records if isinstance(one, Entry)])
             await connection.exec_driver_sql(
-                _SERVE, (source, [one.appeal.external_id for one in served], [one.hash for one in served])
+                _SERVE, (source, [one.external_id for one in records], [one.hash for one in served])
             )
             if rejected:
                 await connection.exec_driver_sql(
@@ -124,6 +126,12 @@ class Tickets:
         now = rows.one()
         fields_of = map(different.__getitem__, now.external_ids)
         return list(map(_change, now.ids, now.versions, fields_of))
+
+    @staticmethod
+    async def _write_entries(connection: AsyncConnection, register: str, entries: Sequence[Entry]) -> None:
+        """Write the entries of a register; one that reads as before is not written again."""
+        if entries:
+            await connection.exec_driver_sql(_WRITE_ENTRIES, (register, orjson.dumps(entries)))
 
     @staticmethod
     async def _stored(connection: AsyncConnection, source: str, external_ids: list[str]) -> dict[str, dict[str, Any]]:
@@ -185,7 +193,7 @@ def _difference(before: Mapping[str, Any], after: Appeal) -> dict[str, list[Any]
         if name in _TIMES and old and new:
             old, new = _utc(old), _utc(new)
         if old != new:
-            found[name] = [None, None] if name in _PERSONAL else [old, new]
+            found[name] = [None, None] if name in _UNTOLD else [old, new]
     return found
 
 
@@ -196,16 +204,17 @@ def _utc(time: str) -> str:
 # What is many travels to PostgreSQL as JSON in UTF-8, and comes back in arrays: one parameter, or row, for any number
 # of fields and rows. The driver asks each element of an array that it sends what it is, and makes each row an object.
 _FIELDS = [each.name for each in fields(Appeal) if each.name not in {"source", "external_id"}]
+_ENTRY_FIELDS = [each.name for each in fields(Entry) if each.name != "register"]
 _TIMES = {column.name for column in tables.appeal.columns if isinstance(column.type, sa.DateTime)}
 _POINT = {"location_longitude": "(location_point->>0)::float8", "location_latitude": "(location_point->>1)::float8"}
 _COLUMNS = ["external_id", *(name for name in _FIELDS if name != "location_point"), *_POINT]
 
 
-def _type(field: str) -> str:
-    """The PostgreSQL type that a field of an appeal has on its way there."""
+def _type(field: str, table: sa.Table = tables.appeal) -> str:
+    """The PostgreSQL type that a field of a record has on its way there."""
     if field == "location_point":
         return "jsonb"
-    return "timestamptz" if field in _TIMES else str(tables.appeal.columns[field].type)
+    return "timestamptz" if field in _TIMES else str(table.columns[field].type)
 
 
 def _listed(names: Iterable[str]) -> str:
@@ -254,6 +263,16 @@ with written as (
   returning id, version, external_id
 )
 select array_agg(id) as ids, array_agg(version) as versions, array_agg(external_id) as external_ids from written
+"""
+_ENTRY_COLUMNS = [*(name for name in _ENTRY_FIELDS if name != "location_point"), *_POINT]
+_WRITE_ENTRIES = f"""
+insert into entry (register, {_listed(_ENTRY_COLUMNS)})
+select $1, {_listed(_POINT.get(name, name) for name in _ENTRY_COLUMNS)}
+from json_to_recordset({_GIVEN}) as ({_listed(f"{name} {_type(name, tables.entry)}" for name in _ENTRY_FIELDS)})
+on conflict (register, external_id) do update set
+  {_listed(f"{name} = excluded.{name}" for name in _ENTRY_COLUMNS if name != "external_id")}, last_served_at = now()
+where ({_listed(f"entry.{name}" for name in _ENTRY_COLUMNS)})
+  is distinct from ({_listed(f"excluded.{name}" for name in _ENTRY_COLUMNS)})
 """
 _LOG = f"""
 insert into change (appeal_id, version, type, origin, fields)
