@@ -30,7 +30,7 @@ async def _serve(replica: Replica) -> None:
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with replica:
-        sys.stdout.write(f"{replica.url} ({', '.join(replica.desks)}); files in {replica.files}\n")
+        sys.stdout.write(f"{replica.url} ({len(replica.desks)} systems); files in {replica.files}\n")
         sys.stdout.flush()
         await stop.wait()
 
@@ -76,7 +76,7 @@ def _share(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m replica", description="A made-up city of ten legacy systems.")
+    parser = argparse.ArgumentParser(prog="python -m replica", description="A made-up city of 43 legacy systems.")
     add = parser.add_argument
     add("--port", type=int, default=int(os.environ.get("REPLICA_PORT", str(PORT))), help="0: any")
     add("--files", type=Path, default=Path(os.environ.get("REPLICA_FILES", ".replica")), help="where files are dropped")
