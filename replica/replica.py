@@ -1,17 +1,18 @@
 """START HERE: the made-up city, running: its web systems behind one loopback port, its files in one folder."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
-from contextlib import suppress
+from collections.abc import AsyncIterator, Mapping, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Self
+from typing import Any, Self
 
 from aiohttp import web
 
 from replica.city import CHINA, Clock, Desk, Relay
-from replica.counters.base import Batch, Feed, Ledger, System
+from replica.counters.base import Batch, Feed, Ledger, NotNow, S, System
+from replica.counters.servers import Server
 from replica.faults import Faults, fault_middleware
 from replica.systems import INTEGRATOR, SYSTEMS
 
@@ -27,8 +28,9 @@ _TELL_EVERY = 8
 class Replica:
     """The 43 legacy systems. The same seed and clock give the same tickets; a new one comes in every `pace`.
 
-    `async with Replica(files=folder) as replica:` serves at `replica.url` and drops into `replica.files` until it is
-    left. `faults` may be changed meanwhile. Without a folder only the systems that are asked over HTTP are open.
+    `async with Replica(files=folder) as replica:` serves at `replica.url`, and by whatever else `surroundings` name,
+    and drops into `replica.files` until it is left. `faults` may be changed meanwhile. Systems that push do so once
+    `hub` is set. Without a folder only the systems that are asked over HTTP are open.
     """
 
     def __init__(
@@ -42,15 +44,18 @@ class Replica:
         faults: Faults | None = None,
     ) -> None:
         self.files = files
+        self.hub: str | None = None
         self.clock = clock
         self.faults = faults or Faults()
         self.url = ""
+        self.surroundings: Mapping[str, str] = {}
         self.desks: dict[str, Desk] = {}
         self._port = port
         self._pace = pace
         self._seed = seed
         self._app = web.Application(middlewares=[fault_middleware(self.faults, seed)])
         self._tellers: list[_Teller] = []
+        self._servers: dict[type[Server], Server] = {}
         for system in SYSTEMS.values():
             system.counter.open(Ledger(self._desk(system), system.columns), self)
 
@@ -74,38 +79,66 @@ class Replica:
         """Tell the feed what moves, from the beginning on."""
         self._tellers.append(_Teller(ledger, feed))
 
-    @property
-    def surroundings(self) -> Mapping[str, str]:
-        """The environment in which connectors.yaml finds the city."""
-        return {"REPLICA_URL": self.url, "REPLICA_FILES": str(self.files)}
+    def server(self, kind: type[S]) -> S:
+        """Return the one server of its kind, which is started with the city."""
+        found: Any = self._servers.setdefault(kind, kind(self.files or Path()))
+        return found  # type: ignore[no-any-return]  # it is of its kind
 
     async def tell(self) -> None:
         """Let every system that speaks by itself tell what moved since it last did."""
-        for teller in self._tellers:
-            await teller.tell()
+        await asyncio.gather(*(teller.tell() for teller in self._tellers))
 
     async def __aenter__(self) -> Self:
         """Start. Raises OSError when the port is taken."""
-        self._runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=0.5)
-        await self._runner.setup()
-        try:
-            site = web.TCPSite(self._runner, HOST, self._port)
-            await site.start()
-        except OSError:
-            await self._runner.cleanup()
-            raise
-        self.url = f"http://{HOST}:{self._runner.addresses[0][1]}"
-        await self.tell()
-        self._telling = asyncio.create_task(self._keep_telling())
+        async with AsyncExitStack() as opening:
+            self.url = await opening.enter_async_context(self._serving())
+            self.surroundings = {"REPLICA_URL": self.url, "REPLICA_FILES": str(self.files)}
+            for server in self._servers.values():
+                address = await opening.enter_async_context(self._started(server))
+                self.surroundings = {**self.surroundings, server.variable: address}
+            await self.tell()
+            await opening.enter_async_context(self._telling())
+            self._open = opening.pop_all()
         return self
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        self._telling.cancel()
-        with suppress(asyncio.CancelledError):
-            await self._telling
-        await self._runner.cleanup()
+        await self._open.aclose()
+
+    @asynccontextmanager
+    async def _serving(self) -> AsyncIterator[str]:
+        """Answer for the systems on the web; gives their common URL."""
+        runner = web.AppRunner(self._app, access_log=None, shutdown_timeout=0.5)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, HOST, self._port).start()
+            yield f"http://{HOST}:{runner.addresses[0][1]}"
+        finally:
+            await runner.cleanup()
+
+    @asynccontextmanager
+    async def _started(self, server: Server) -> AsyncIterator[str]:
+        """Run a server beside the web systems' port, or on any where that place is taken; gives its address."""
+        beside = self._port and self._port + server.place
+        try:
+            port = await server.start(HOST, beside)
+        except OSError:
+            port = await server.start(HOST, 0)
+        try:
+            yield f"{HOST}:{port}"
+        finally:
+            await server.stop()
+
+    @asynccontextmanager
+    async def _telling(self) -> AsyncIterator[None]:
+        telling = asyncio.create_task(self._keep_telling())
+        try:
+            yield
+        finally:
+            telling.cancel()
+            with suppress(asyncio.CancelledError):
+                await telling
 
     async def _keep_telling(self) -> None:
         while True:
@@ -119,13 +152,17 @@ class _Teller:
     def __init__(self, ledger: Ledger, feed: Feed) -> None:
         self._ledger = ledger
         self._feed = feed
+        self._telling = asyncio.Lock()
         first = ledger.desk.started.astimezone(CHINA).date()
         self._until = datetime(first.year, first.month, first.day, tzinfo=CHINA)
 
     async def tell(self) -> None:
-        # The second under way is left for the next batch: more may move in it.
-        now = self._ledger.desk.now().replace(microsecond=0)
-        while self._until < now:
-            until = min(self._feed.ends(self._until) or now, now)
-            await self._feed.take(Batch(self._ledger, self._until, until))
-            self._until = until
+        """Tell all that is over. What the feed does not take now, it is told the next time."""
+        async with self._telling:
+            # The second under way is left for the next batch: more may move in it.
+            now = self._ledger.desk.now().replace(microsecond=0)
+            with suppress(NotNow):
+                while self._until < now:
+                    until = min(self._feed.ends(self._until) or now, now)
+                    await self._feed.take(Batch(self._ledger, self._until, until))
+                    self._until = until

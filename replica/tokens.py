@@ -6,6 +6,8 @@ from hashlib import sha256
 from replica.city import Clock
 from replica.faults import Faults
 
+HALF_AN_HOUR = timedelta(minutes=30)
+
 
 class Tokens:
     """The tokens of one system. `Faults.token_ttl`, where set, shortens their life at once."""

@@ -5,13 +5,16 @@ from dataclasses import dataclass
 from datetime import datetime
 from functools import cached_property
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Protocol, TypeVar
 
 from aiohttp import web
 
 from replica.city import Case, Clock, Desk, Remit, Snapshot
 from replica.columns import Columns, write
+from replica.counters.servers import Server
 from replica.faults import Faults
+
+S = TypeVar("S", bound=Server)
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,13 +50,18 @@ class Batch:
         return [self.ledger.row(seen) for seen in self.seen]
 
 
+class NotNow(Exception):
+    """A feed cannot take anything at the moment: what moved is told again, with what moves until then."""
+
+
 class Feed(Protocol):
     """Where a system sends what moved, by itself: a folder, a mailbox, a queue, somebody else's door."""
 
     def ends(self, since: datetime) -> datetime | None:
         """Say when a batch that begins at `since` ends at the latest; None where it may be as long as it likes."""
 
-    async def take(self, batch: Batch) -> None: ...
+    async def take(self, batch: Batch) -> None:
+        """Take what moved. Raises NotNow."""
 
 
 class House(Protocol):
@@ -62,12 +70,17 @@ class House(Protocol):
     clock: Clock
     faults: Faults
     files: Path | None
+    hub: str | None
+    """Where the hub is, for those who push to it; None as long as nobody knows."""
 
     def mount(self, name: str, routes: Sequence[web.RouteDef]) -> None:
         """Answer these addresses below the path of that name."""
 
     def feed(self, ledger: Ledger, feed: Feed) -> None:
         """Tell the feed what moves, from the beginning on."""
+
+    def server(self, kind: type[S]) -> S:
+        """Return the one server of its kind, which is started with the house."""
 
 
 class Counter(Protocol):

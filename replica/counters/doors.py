@@ -1,6 +1,6 @@
 """The doors of web systems: how a client proves who it is before it sees a ticket."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol
@@ -73,6 +73,17 @@ class Bearer(_Open):
 
     def admits(self, request: web.Request, asked: Mapping[str, str]) -> bool:
         return request.headers.get("Authorization") == f"Bearer {self.token}"
+
+
+@dataclass(frozen=True, slots=True)
+class Signed(_Open):
+    """A signature over the question: `expected` makes it anew out of what came, `shown` is where it came."""
+
+    shown: Callable[[web.Request, Mapping[str, str]], str | None]
+    expected: Callable[[web.Request, Mapping[str, str]], str]
+
+    def admits(self, request: web.Request, asked: Mapping[str, str]) -> bool:
+        return self.shown(request, asked) == self.expected(request, asked)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -1,5 +1,7 @@
 """Folders into which a system drops a file for each day, or month, or all of it at once."""
 
+import io
+import zipfile
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
@@ -46,10 +48,9 @@ class _Drops:
     path: Path
 
     def ends(self, since: datetime) -> datetime | None:
-        day = datetime.combine(since.astimezone(CHINA).date(), time(), CHINA)
         if self.folder.each == "day":
-            return day + timedelta(days=1)
-        return (day.replace(day=1) + timedelta(days=32)).replace(day=1) if self.folder.each == "month" else None
+            return _midnight(since) + timedelta(days=1)
+        return month_after(since) if self.folder.each == "month" else None
 
     async def take(self, batch: Batch) -> None:
         self.path.mkdir(parents=True, exist_ok=True)
@@ -66,6 +67,27 @@ class _Drops:
         part = file.with_name(f".{file.name}.part")
         part.write_bytes(content)
         part.replace(file)
+
+
+def month_after(moment: datetime) -> datetime:
+    """Return the beginning of the next month."""
+    return (_midnight(moment).replace(day=1) + timedelta(days=32)).replace(day=1)
+
+
+def _midnight(moment: datetime) -> datetime:
+    return datetime.combine(moment.astimezone(CHINA).date(), time(), CHINA)
+
+
+def zipped(name: str, write: Write) -> Write:
+    """Pack a file into a zip archive; the same rows are the same bytes."""
+
+    def packed(rows: Rows) -> bytes:
+        archive = io.BytesIO()
+        with zipfile.ZipFile(archive, "w") as opened:
+            opened.writestr(zipfile.ZipInfo(name), write(rows), zipfile.ZIP_DEFLATED)
+        return archive.getvalue()
+
+    return packed
 
 
 def csv(*, encoding: str = "utf-8", delimiter: str = ",", header: bool = True, preamble: Sequence[str] = ()) -> Write:
