@@ -1,7 +1,7 @@
 """START HERE: the made-up city, running: its web systems behind one loopback port, its files in one folder."""
 
 import asyncio
-from collections.abc import AsyncIterator, Mapping, Sequence
+from collections.abc import AsyncIterator, Collection, Mapping, Sequence
 from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
@@ -30,7 +30,8 @@ class Replica:
 
     `async with Replica(files=folder) as replica:` serves at `replica.url`, and by whatever else `surroundings` name,
     and drops into `replica.files` until it is left. `faults` may be changed meanwhile. Systems that push do so once
-    `hub` is set. Without a folder only the systems that are asked over HTTP are open.
+    `hub` is set. Without a folder only the systems that are asked over HTTP are open. A part of the city has fewer
+    `systems`, 12345 after those that it hears of.
     """
 
     def __init__(
@@ -42,6 +43,7 @@ class Replica:
         clock: Clock = lambda: datetime.now(UTC),
         pace: timedelta = PACE,
         faults: Faults | None = None,
+        systems: Collection[System] = SYSTEMS.values(),
     ) -> None:
         self.files = files
         self.hub: str | None = None
@@ -56,16 +58,16 @@ class Replica:
         self._app = web.Application(middlewares=[fault_middleware(self.faults, seed)])
         self._tellers: list[_Teller] = []
         self._servers: dict[type[Server], Server] = {}
-        for system in SYSTEMS.values():
-            system.counter.open(Ledger(self._desk(system), system.columns), self)
+        for system in systems:
+            system.counter.open(Ledger(self._desk(system, systems), system.columns), self)
 
-    def _desk(self, system: System) -> Desk:
+    def _desk(self, system: System, systems: Collection[System]) -> Desk:
         relays = [
             Relay(each.line, self.desks[each.name], each.quoted)
-            for each in SYSTEMS.values()
+            for each in systems
             if each.quoted and system.name == INTEGRATOR
         ]
-        live = self._pace * len(SYSTEMS)
+        live = self._pace * len(systems)
         desk = Desk(system.name, self._seed, self.clock, remit=system.remit, live=live, relays=relays)
         return self.desks.setdefault(system.name, desk)
 

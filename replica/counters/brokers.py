@@ -14,8 +14,11 @@ from typing import Any, ClassVar, Protocol
 
 import orjson
 
+from replica.city import Snapshot
+from replica.counters.answers import fill
 from replica.counters.base import Batch, House, Ledger
 from replica.counters.servers import Server
+from replica.writing import OFFSET
 
 _STARTING = 10  # seconds that a server gets to come up
 
@@ -136,29 +139,36 @@ class RedisServer:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Topic:
-    """What a system publishes to under a name: a message about each case that moves."""
+    """What a system publishes under a name: a message about each case that moves.
+
+    In the envelope `$row` stands for the ticket, `$key` for the case's number and `$time` for when it moved.
+    """
 
     broker: type[MqttBroker] | type[NatsServer] | type[RedisServer]
     name: str
+    envelope: Any = "$row"
 
     def open(self, ledger: Ledger, house: House) -> None:
         if house.files is not None:
-            house.feed(ledger, _Publisher(self.name, house.server(self.broker)))
+            house.feed(ledger, _Publisher(self, house.server(self.broker)))
 
 
 @dataclass(frozen=True, slots=True)
 class _Publisher:
-    name: str
+    topic: Topic
     broker: Broker
 
     def ends(self, since: datetime) -> datetime | None:
         return None
 
     async def take(self, batch: Batch) -> None:
-        numbers = (str(seen.case.number) for seen in batch.seen)
-        messages = [Message(number, row) for number, row in zip(numbers, batch.rows, strict=True)]
+        messages = [self._message(seen, row) for seen, row in zip(batch.seen, batch.rows, strict=True)]
         if messages:
-            await self.broker.publish(self.name, messages)
+            await self.broker.publish(self.topic.name, messages)
+
+    def _message(self, seen: Snapshot, row: dict[str, Any]) -> Message:
+        key = str(seen.case.number)
+        return Message(key, fill(self.topic.envelope, {"row": row, "key": key, "time": OFFSET.write(seen.updated_at)}))
 
 
 def free_port(host: str) -> int:

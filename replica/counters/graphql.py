@@ -79,7 +79,7 @@ class _Service:
         return {"cursor": str(seen.case.number), "node": self.ledger.row(seen)}
 
 
-def _read(source: Any, info: GraphQLResolveInfo, **arguments: Any) -> Any:
+def _read(source: Any, info: GraphQLResolveInfo[Any], **arguments: Any) -> Any:
     """Read a field of a row; the listing field is asked with its arguments."""
     found = source.get(info.field_name) if isinstance(source, Mapping) else None
     return found(info, **arguments) if callable(found) else found

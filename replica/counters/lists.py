@@ -5,6 +5,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any, Literal
 
+import orjson
 from aiohttp import web
 
 from replica.city import Case, Snapshot
@@ -51,9 +52,13 @@ class Asked:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Detail:
-    """One more address, which tells of one ticket what the list leaves out."""
+    """One more address, which tells of one ticket what the list leaves out.
+
+    `{id}` in the path is its number; with `asks`, the parameter of that name is, of a question like that for the list.
+    """
 
     path: str
+    asks: str = ""
     number: Callable[[Case], str]
     columns: Columns
     envelope: Any
@@ -79,7 +84,8 @@ class Listing:
         desk = _Desk(self, ledger, self.door.guard(ledger.name, house))
         routes = [web.post(self.path, desk.list) if self.post else web.get(self.path, desk.list)]
         if self.detail:
-            routes.append(web.get(self.detail.path, desk.one))
+            one = web.post if self.detail.asks else web.get
+            routes.append(one(self.detail.path, desk.one))
         house.mount(ledger.name, [*desk.guard.routes(), *routes])
 
 
@@ -96,7 +102,7 @@ class _Desk:
         if not self.guard.admits(request, asked):
             return listing.refused.answer()
         try:
-            cut = self._cut(Question(asked, request.url, self.ledger.desk.now()))
+            cut = self._cut(Question({**asked, **_inside(asked)}, request.url, self.ledger.desk.now()))
         except Wrong as wrong:
             return listing.wrong.answer(str(wrong))
         facts = {**cut.facts, "rows": [self.ledger.row(seen) for seen in cut.seen]}
@@ -110,13 +116,20 @@ class _Desk:
         return self.listing.pages.cut(found, question)
 
     async def one(self, request: web.Request) -> web.StreamResponse:
-        detail = self.listing.detail
-        if detail is None or not self.guard.admits(request, request.query):
+        detail, asked = self.listing.detail, await _asked(request, self.listing.post)
+        if detail is None or not self.guard.admits(request, asked):
             return self.listing.refused.answer()
+        wanted = _inside(asked).get(detail.asks) if detail.asks else request.match_info["id"]
         for seen in self.ledger.desk.snapshots():
-            if detail.number(seen.case) == request.match_info["id"]:
+            if detail.number(seen.case) == wanted:
                 return json_answer(fill(detail.envelope, {"row": write(detail.columns, seen)}))
         return detail.missing.answer()
+
+
+def _inside(asked: Mapping[str, str]) -> Mapping[str, str]:
+    """Read the parameters that stand in a parameter, as JSON in a text."""
+    inside: dict[str, Any] = orjson.loads(asked.get("param", "{}"))
+    return {name: str(value) for name, value in inside.items()}
 
 
 async def _asked(request: web.Request, post: str) -> Mapping[str, str]:

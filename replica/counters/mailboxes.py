@@ -208,7 +208,7 @@ class _Post:
         mailing, month = self.mailing, str(_MONTH.write(sent))
         mail = MIMEMultipart()
         # Headers in GBK, as the mail programs of offices write them.
-        mail["Subject"] = Header(mailing.subject.format(month=month), "gb2312")
+        mail["Subject"] = Header(mailing.subject.format(month=month), "gb2312").encode()
         mail["From"] = self.user
         mail["To"] = self.user
         mail["Date"] = format_datetime(sent)

@@ -160,4 +160,17 @@ class Linked:
         return Cut(page, {"next": str(following) if following else None, "total": len(found)}, following)
 
 
+@dataclass(frozen=True, slots=True)
+class Board:
+    """A board of threads, the newest first: the next page begins below the last thread that one has."""
+
+    rows: int
+
+    def cut(self, found: list[Snapshot], question: Question) -> Cut:
+        last = question.whole("lastItem", 0, 10**15)
+        size = min(question.whole("rows", self.rows, 1000), self.rows)
+        left = [seen for seen in found if last == 0 or seen.case.number < last]
+        return Cut(sorted(left, key=lambda each: each.case.number, reverse=True)[:size])
+
+
 BEGINNING = datetime(2000, 1, 1, tzinfo=UTC)

@@ -146,16 +146,22 @@ class _Service:
             cut = kind.pages.cut(found, question)
         except Wrong as wrong:
             raise Fault(f"参数错误: {wrong}") from wrong
-        content = fill(kind.content, {**cut.facts, "rows": [self.ledger.row(seen) for seen in cut.seen]})
-        if kind.string == "json":
-            return orjson.dumps(content).decode()
-        return _document(content) if kind.string == "xml" else content
+        return self._written(fill(kind.content, {**cut.facts, "rows": [self.ledger.row(seen) for seen in cut.seen]}))
 
     def _told(self, detail: SoapDetail, number: str | None) -> Any:
         for seen in self.ledger.desk.snapshots():
             if detail.number(seen.case) == number:
-                return write(detail.content, seen)
+                return self._written(write(detail.content, seen))
         return None
+
+    def _written(self, content: Any) -> Any:
+        """Write a result into a text, where this service does so."""
+        match self.kind.string:
+            case "json":
+                return orjson.dumps(content).decode()
+            case "xml":
+                return _document(content)
+        return content
 
     def _success(self, operation: str, result: Any) -> web.Response:
         response = element(f"{operation}Response", {"@xmlns": self.kind.namespace, f"{operation}Result": result})

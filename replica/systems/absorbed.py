@@ -37,11 +37,16 @@ from replica.columns import (
 )
 from replica.counters.answers import Csv, JsonLines, Refusal, Xml
 from replica.counters.base import System
+from replica.counters.databases import Database, Steps
 from replica.counters.doors import Basic, Bearer, Key
-from replica.counters.folders import Folder, csv, excel, json_document
+from replica.counters.folders import Folder, csv, excel, json_document, json_lines, zipped
+from replica.counters.graphql import Graphql
 from replica.counters.lists import Asked, Listing
+from replica.counters.mailboxes import Mailing
 from replica.counters.open311 import NOTES, Open311, rollup, updated_once_closed
 from replica.counters.paging import Linked, Numbered, Skipped
+from replica.counters.soap import HeaderUser, Soap
+from replica.systems.schemas import YOUTH_SCHEMA
 from replica.writing import (
     CHINESE_DAY,
     COMPACT,
@@ -50,6 +55,7 @@ from replica.writing import (
     LOCAL,
     MILLISECONDS,
     OFFSET,
+    SECONDS,
     ZULU,
     Habit,
     full_width,
@@ -59,6 +65,7 @@ from replica.writing import (
 _UTC = Habit(lambda moment: ZULU.write(moment)[:-1].replace("T", " "), ZULU.read)
 """UTC, without saying so."""
 _SLASHES = local("%Y/%m/%d %H:%M")
+_NAIVE = local("%Y-%m-%dT%H:%M:%S")
 _MINUTE = local("%Y-%m-%d %H:%M")
 _CLOCK = local("%H:%M:%S")
 _ZEROS = "0000-00-00 00:00:00"
@@ -108,6 +115,30 @@ HOTLINE_12312 = System(
     counter=Folder(name="商务举报_{}.xlsx", write=excel(above=("荆门市12312商务举报投诉台账", "")), each="month"),
 )
 
+# County stations mail a workbook a month; the subject and the words of the mail are in GBK.
+HOTLINE_12316 = System(
+    "hotline-12316",
+    archive("12316"),
+    columns={
+        "工单号": number("SN-{:07d}", nothing=""),
+        "来电类别": wish("咨询 求助 投诉 举报 建议 表扬"),
+        "摘要": TITLE,
+        "内容": CONTENT,
+        "作物": choice("水稻", "油菜", "柑橘", "小麦"),
+        "进度": stage("登记 已受理 不受理 已派专家 处理中 退回站点 已答复 再次处理 归档", odd="待核"),
+        "农户": REPORTER,
+        "电话": PHONE,
+        "村组": ADDRESS,
+        "区划": AREA,
+        "经办": OFFICE,
+        "答复": result("无"),
+        "来电日期": created(DAY),
+        "来电时间": lambda seen: _CLOCK.write(seen.case.created_at),
+        "更新": updated(LOCAL),
+    },
+    counter=Mailing(subject="12316三农服务台账（{month}）", attachment="sannong_{}.xlsx", write=excel()),
+)
+
 # A CSV a day in the code page of an old Windows, with pinyin initials for column names.
 HOTLINE_12317 = System(
     "hotline-12317",
@@ -137,6 +168,34 @@ HOTLINE_12317 = System(
     counter=Folder(name="gd_{}.csv", write=csv(encoding="cp936"), marked=True),
 )
 
+# On an FTP server: tabs between the cells, no line of names, latin abbreviations for states.
+HOTLINE_12318 = System(
+    "hotline-12318",
+    archive("12318"),
+    columns={
+        "id": number("WH{:08d}", nothing=""),
+        "kind": wish("zx qz ts jb jy by"),
+        "title": TITLE,
+        "content": CONTENT,
+        "state": stage("new acc rej asg inv ret fin re cls", odd="???"),
+        "who": REPORTER,
+        "phone": PHONE,
+        "area": AREA,
+        "where": ADDRESS,
+        "office": OFFICE,
+        "result": result("-"),
+        "filed": created(LOCAL),
+        "changed": updated(LOCAL),
+    },
+    counter=Folder(
+        name="wh_{}.txt",
+        write=csv(encoding="cp936", delimiter="\t", header=False),
+        each="month",
+        marked=True,
+        under="ftp",
+    ),
+)
+
 # Open311 as Toronto speaks it: XML only, no paging, 90 days an answer, the state in free text.
 HOTLINE_12319 = System(
     "hotline-12319",
@@ -164,6 +223,29 @@ HOTLINE_12319 = System(
 )
 
 
+# On an SFTP server: a line of JSON a record, milliseconds for times.
+HOTLINE_12325 = System(
+    "hotline-12325",
+    archive("12325"),
+    columns={
+        "grainNo": number("LS{:08d}"),
+        "reportType": wish("CONSULT HELP COMPLAINT REPORT SUGGEST PRAISE"),
+        "title": TITLE,
+        "desc": CONTENT,
+        "variety": choice("稻谷", "小麦", "玉米", "油菜籽"),
+        "status": stage("1 2 9 3 4 5 6 7 8", odd="-1", read=int),
+        "reporter": {"name": REPORTER, "contact": PHONE},
+        "depot": text("{1.street}粮站"),
+        "adcode": AREA,
+        "site": ADDRESS,
+        "dept": office_code,
+        "conclusion": result(),
+        "createdAt": created(MILLISECONDS),
+        "updatedAt": updated(MILLISECONDS),
+    },
+    counter=Folder(name="grain_{}.jsonl", write=json_lines(), each="month", marked=True, under="sftp"),
+)
+
 # An XML answer page by page, everything in attributes, from a server that says GB2312 and means GBK.
 HOTLINE_12330 = System(
     "hotline-12330",
@@ -188,6 +270,41 @@ HOTLINE_12330 = System(
         pages=Numbered("p", "n", usual=20, most=50),
         envelope={"DATA": {"@COUNT": "$total", "ROW": "$rows"}},
         form=Xml(claims="GB2312", encoding="gb18030"),
+    ),
+)
+
+# An ASP.NET service: user and password in a SOAP header of its own, one ticket or many, everything at once.
+HOTLINE_12331 = System(
+    "hotline-12331",
+    archive("12331"),
+    columns={
+        "ComplaintNo": number("SY{:09d}"),
+        "ComplaintType": wish("咨询 求助 投诉 举报 建议 表扬"),
+        "Subject": TITLE,
+        "Body": CONTENT,
+        "Product": choice("餐饮", "保健食品", "药品", "化妆品"),
+        "Enterprise": text("{1.estate}便民餐馆"),
+        "Status": stage(
+            "Registered Accepted Declined Assigned Processing SentBack Resolved Redo Closed", odd="Suspicious"
+        ),
+        "Reporter": REPORTER,
+        "Phone": PHONE,
+        "RegionCode": AREA,
+        "Address": ADDRESS,
+        "Handler": OFFICE,
+        "Result": result(),
+        "RegisterTime": created(_NAIVE),
+        "ModifyTime": updated(_NAIVE),
+        "CloseTime": closed(_NAIVE, nothing="0001-01-01T00:00:00"),
+    },
+    counter=Soap(
+        wsdl="hotline-12331.wsdl",
+        path="/FoodDrug/ComplaintService.asmx",
+        namespace="http://tempuri.org/",
+        operation="GetComplaints",
+        door=HeaderUser({"UserName": "hub", "Password": "demo-12331"}),
+        pages=Numbered("pageNo", "pageSize", usual=50, most=100),
+        content={"Complaint": "$rows", "RecordCount": "$total"},
     ),
 )
 
@@ -228,6 +345,92 @@ HOTLINE_12336 = System(
     ),
 )
 
+# On an SFTP server, because it is confidential: CSV in UTF-16, as some spreadsheets save it, from two fields a time.
+HOTLINE_12338 = System(
+    "hotline-12338",
+    archive("12338"),
+    columns={
+        "编号": number("FN{:07d}", nothing=""),
+        "类别": wish("咨询 求助 投诉 举报 建议 表扬"),
+        "标题": TITLE,
+        "诉求": CONTENT,
+        "状态": stage("未接待 已接待 不予受理 已转介 跟进中 退回 已结案 再次求助 归档", odd="移送"),
+        "化名": lambda seen: f"{seen.case.reporter[0]}女士",
+        "联系方式": PHONE,
+        "区划": AREA,
+        "可否公开": lambda seen: "可" if seen.case.number % 6 == 0 else "否",
+        "承办": OFFICE,
+        "处理": result(""),
+        "日期": created(DAY),
+        "时间": lambda seen: _CLOCK.write(seen.case.created_at),
+        "更新日期": updated(DAY),
+        "更新时间": updated(_CLOCK),
+    },
+    counter=Folder(name="weiquan_{}.csv", write=csv(encoding="utf-16"), each="month", marked=True, under="sftp"),
+)
+
+# A table in a database, and another with the steps of each case.
+HOTLINE_12349 = System(
+    "hotline-12349",
+    archive("12349"),
+    columns={
+        "ID": lambda seen: seen.case.number,
+        "工单编号": number("MZ{:08d}"),
+        "类别": wish("咨询 求助 投诉 举报 建议 表扬"),
+        "标题": TITLE,
+        "内容": CONTENT,
+        "状态": stage("10 11 19 12 13 14 15 16 17", odd="98", read=int),
+        "老人姓名": REPORTER,
+        "电话": PHONE,
+        "区划代码": AREA,
+        "住址": ADDRESS,
+        "服务机构": text("{1.community}居家养老服务中心"),
+        "办理结果": result(),
+        "登记时间": created(SECONDS),
+        "修改时间": updated(SECONDS),
+    },
+    counter=Database(
+        file="minzheng.db",
+        table="服务工单",
+        key="ID",
+        steps=Steps(
+            table="办理过程",
+            parent="工单ID",
+            columns={
+                "环节": stage("登记 受理 不受理 派单 服务中 退回 完成 重做 归档", odd="其他"),
+                "时间": updated(SECONDS),
+            },
+        ),
+    ),
+)
+
+# On an FTP server: archives that hold a CSV each; everything is urgent here.
+HOTLINE_12350 = System(
+    "hotline-12350",
+    archive("12350"),
+    columns={
+        "举报编号": number("AQ{:09d}", nothing=""),
+        "举报类型": wish("咨询 求助 投诉 举报 建议 表扬"),
+        "隐患标题": TITLE,
+        "隐患描述": CONTENT,
+        "行业": choice("烟花爆竹", "建筑施工", "危险化学品", "工贸"),
+        "等级": choice("重大", "较大", "一般"),
+        "核查状态": stage("待核 受理 不属实 交办 核查 退回 属实已改 复核 销号", odd="挂牌督办"),
+        "举报人": REPORTER,
+        "手机号": PHONE,
+        "是否保密": secret("是", "否"),
+        "区划": AREA,
+        "地点": ADDRESS,
+        "核查单位": OFFICE,
+        "核查结果": result("无"),
+        "举报时间": created(LOCAL),
+        "更新时间": updated(LOCAL),
+    },
+    counter=Folder(
+        name="anquan_{}.zip", write=zipped("安全生产举报.csv", csv()), each="month", marked=True, under="ftp"
+    ),
+)
+
 # PHP over MySQL: every value a text, no time a row of zeros, the next page as a URL.
 HOTLINE_12351 = System(
     "hotline-12351",
@@ -256,6 +459,39 @@ HOTLINE_12351 = System(
         refused=Refusal(401, {"errno": "401", "errmsg": "token error", "data": []}),
         pages=Linked("limit", usual=20, most=100),
         envelope={"errno": "0", "errmsg": "ok", "data": "$rows", "next": "$next", "count": "$total"},
+    ),
+)
+
+# GraphQL by offset. Minors: nicknames only, and nothing that may be shown without consent.
+HOTLINE_12355 = System(
+    "hotline-12355",
+    archive("12355"),
+    columns={
+        "serial": number("QSN{:07d}"),
+        "category": wish("咨询 求助 投诉 举报 建议 表扬"),
+        "title": TITLE,
+        "story": CONTENT,
+        "progress": stage("0 5 99 10 20 15 80 60 100", odd="-1", read=int),
+        "minor": {
+            "nickname": lambda seen: f"小{seen.case.reporter[0]}",
+            "age": lambda seen: 8 + seen.case.number % 10,
+            "school": text("{1.street}学校"),
+        },
+        "areaCode": AREA,
+        "publicConsent": lambda seen: seen.case.number % 7 == 0,
+        "unit": OFFICE,
+        "outcome": result(),
+        "createdOn": created(DAY),
+        "createdClock": lambda seen: _CLOCK.write(seen.case.created_at),
+        "updatedMs": updated(MILLISECONDS),
+    },
+    counter=Graphql(
+        schema=YOUTH_SCHEMA,
+        lists="records",
+        content={"total": "$total", "items": "$rows"},
+        pages=Skipped("offset", "limit", usual=20, most=50),
+        asked=Asked(habit=MILLISECONDS, since="since"),
+        door=Key("demo-12355", header="X-Token"),
     ),
 )
 
@@ -409,11 +645,19 @@ HOTLINE_12391 = System(
 ABSORBED = (
     HOTLINE_12301,
     HOTLINE_12312,
+    HOTLINE_12316,
     HOTLINE_12317,
+    HOTLINE_12318,
     HOTLINE_12319,
+    HOTLINE_12325,
     HOTLINE_12330,
+    HOTLINE_12331,
     HOTLINE_12336,
+    HOTLINE_12338,
+    HOTLINE_12349,
+    HOTLINE_12350,
     HOTLINE_12351,
+    HOTLINE_12355,
     HOTLINE_12358,
     HOTLINE_12365,
     HOTLINE_12369,

@@ -1,6 +1,10 @@
 """双号并行: the hotlines that kept their number and their system, a third of whose calls 12345 sees as well."""
 
+from collections.abc import Mapping
 from datetime import timedelta
+from hashlib import sha256
+
+from aiohttp import web
 
 from replica.city import Remit
 from replica.columns import (
@@ -35,11 +39,14 @@ from replica.columns import (
 )
 from replica.counters.answers import Refusal
 from replica.counters.base import System
-from replica.counters.doors import Basic, Key, Login, OAuth
+from replica.counters.databases import Database
+from replica.counters.doors import Basic, Bearer, Key, Login, OAuth, Signed
+from replica.counters.graphql import Graphql
 from replica.counters.lists import Asked, Listing
 from replica.counters.open311 import NOTES, Open311, known_by, rollup, token
 from replica.counters.paging import Cursors, Numbered, Skipped
-from replica.writing import CHINESE, COMPACT, OFFSET, SECONDS, ZULU
+from replica.systems.schemas import HEALTH_SCHEMA
+from replica.writing import CHINESE, COMPACT, LOCAL, OFFSET, SECONDS, ZULU
 
 # Offset and limit, a key in a header, codes for everything, times without any separator.
 HOTLINE_12315 = System(
@@ -78,6 +85,40 @@ HOTLINE_12315 = System(
         envelope={"success": True, "start": "$start", "resultCount": "$count", "total": "$total", "rows": "$rows"},
     ),
     quoted=numbered("12315-{}"),
+)
+
+# GraphQL with connections as Relay has them, English names, times with an offset.
+HOTLINE_12320 = System(
+    "hotline-12320",
+    Remit(every=timedelta(hours=7), lines=("12320",)),
+    columns={
+        "caseNumber": number("WJ{:09d}"),
+        "kind": wish("ENQUIRY ASSISTANCE COMPLAINT ALLEGATION PROPOSAL PRAISE"),
+        "subject": TITLE,
+        "details": CONTENT,
+        "topic": TOPIC,
+        "state": stage("LOGGED TRIAGED REFUSED ROUTED INVESTIGATING BOUNCED ANSWERED REOPENED CLOSED", odd="ESCALATED"),
+        "facility": {"name": text("{1.street}卫生院"), "level": choice("一级", "二级", "三级")},
+        "caller": {"name": REPORTER, "phone": PHONE},
+        "district": {"code": AREA, "name": AREA_NAME},
+        "address": ADDRESS,
+        "handler": {"code": office_code, "name": OFFICE},
+        "anonymous": lambda seen: seen.case.secret,
+        "answer": result(),
+        "loggedAt": created(OFFSET),
+        "changedAt": updated(OFFSET),
+        "dueAt": due(OFFSET, days=10),
+    },
+    counter=Graphql(
+        schema=HEALTH_SCHEMA,
+        lists="cases",
+        content={"totalCount": "$total", "edges": "$rows", "pageInfo": {"hasNextPage": "$more", "endCursor": "$end"}},
+        pages=Cursors("after", "first", usual=20, most=100),
+        asked=Asked(habit=OFFSET, since="changedSince"),
+        door=Bearer("demo-12320"),
+        relay=True,
+    ),
+    quoted=numbered("WJ{:09d}"),
 )
 
 # Open311 in JSON with the extensions that most servers have; what is not numbered yet has only a token.
@@ -162,6 +203,14 @@ HOTLINE_12329 = System(
     quoted=numbered("GJJ{:08d}"),
 )
 
+
+def _sign_of_12333(request: web.Request, asked: Mapping[str, str]) -> str:
+    """Hash the sorted parameters between a time and a secret."""
+    parameters = "&".join(f"{name}={value}" for name, value in sorted(asked.items()))
+    signed = f"{request.headers.get('X-Timestamp')}{parameters}demo-12333"
+    return sha256(signed.encode()).hexdigest()
+
+
 # The ministry's element codes as names and values side by side; a ticket is a list of them.
 HOTLINE_12333 = System(
     "hotline-12333",
@@ -186,7 +235,7 @@ HOTLINE_12333 = System(
     },
     counter=Listing(
         path="/rsapi/v3/appeals",
-        door=Key("demo-12333", header="X-App-Key"),
+        door=Signed(lambda request, _: request.headers.get("X-Sign"), _sign_of_12333),
         refused=Refusal(401, {"head": {"rc": "-1", "msg": "签名校验失败"}, "body": None}),
         pages=Numbered("pageIndex", "pageSize", usual=20, most=100, first=0),
         asked=Asked(habit=OFFSET, since="modifiedFrom"),
@@ -194,6 +243,33 @@ HOTLINE_12333 = System(
         envelope={"head": {"rc": "0", "msg": ""}, "body": {"items": "$rows", "totalCount": "$total"}},
     ),
     quoted=numbered("LD{:09d}"),
+)
+
+# A view in a database that its owner lets others read; dates are texts, codes are digits.
+HOTLINE_12348 = System(
+    "hotline-12348",
+    Remit(every=timedelta(hours=8), lines=("12348",)),
+    columns={
+        "id": lambda seen: seen.case.number,
+        "bh": number("FL{:09d}"),
+        "lb": wish("1 2 3 4 5 6"),
+        "bt": TITLE,
+        "nr": lambda seen: f"<div>{seen.case.content}</div>",
+        "zt": stage("1 2 8 3 4 5 6 7 9", odd="0"),
+        "lxr": REPORTER,
+        "dh": PHONE,
+        "qhdm": AREA,
+        "dz": ADDRESS,
+        "jd": lambda seen: seen.case.longitude if seen.case.number % 5 else 0.0,
+        "wd": lambda seen: seen.case.latitude if seen.case.number % 5 else 0.0,
+        "cbdw": office_code,
+        "cljg": result(),
+        "myd": grade("1 2 3 4 5", nothing=0, read=int),
+        "djsj": created(LOCAL),
+        "xgsj": updated(LOCAL),
+    },
+    counter=Database(file="flfw.db", table="t_gd", key="id", view="v_hub_gd"),
+    quoted=numbered("FL{:09d}"),
 )
 
 # Confidential: nobody's name, the end of a number, and shared only where the caller agreed.
@@ -222,7 +298,12 @@ HOTLINE_12356 = System(
     },
     counter=Listing(
         path="/counselling/sessions",
-        door=OAuth(path="/oauth2/token", client="hub", secret="demo-12356"),  # noqa: S106  # a made-up city's
+        door=OAuth(
+            path="/oauth2/token",
+            client="hub",
+            secret="demo-12356",  # noqa: S106  # a made-up city's
+            grant={"grant_type": "password", "username": "hub", "password": "demo-12356-user"},
+        ),
         refused=Refusal(401, {"error": "invalid_token"}),
         pages=Cursors("after", "first", usual=20, most=100),
         asked=Asked(habit=ZULU, since="changedSince"),
@@ -264,4 +345,13 @@ HOTLINE_12393 = System(
     quoted=numbered("YB{:08d}"),
 )
 
-DUAL_NUMBERS = (HOTLINE_12315, HOTLINE_12328, HOTLINE_12329, HOTLINE_12333, HOTLINE_12356, HOTLINE_12393)
+DUAL_NUMBERS = (
+    HOTLINE_12315,
+    HOTLINE_12320,
+    HOTLINE_12328,
+    HOTLINE_12329,
+    HOTLINE_12333,
+    HOTLINE_12348,
+    HOTLINE_12356,
+    HOTLINE_12393,
+)

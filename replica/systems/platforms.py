@@ -1,7 +1,13 @@
 """The eight platforms for residents and businesses (便民利企服务平台)."""
 
+import base64
+import hashlib
+import hmac
+from collections.abc import Mapping
 from datetime import timedelta
 from hashlib import sha256
+
+from aiohttp import web
 
 from replica.city import Remit, Snapshot, Stage
 from replica.columns import (
@@ -25,6 +31,7 @@ from replica.columns import (
     longitude,
     number,
     numbered,
+    office_code,
     result,
     secret,
     stage,
@@ -35,14 +42,16 @@ from replica.columns import (
 )
 from replica.counters.answers import Refusal
 from replica.counters.base import System
-from replica.counters.doors import Basic, Key, OAuth
+from replica.counters.doors import Basic, Key, OAuth, Signed
 from replica.counters.folders import Folder, excel, xml_document
 from replica.counters.lists import Asked, Detail, Listing
-from replica.counters.paging import Cursors, Linked
+from replica.counters.paging import Board, Cursors, Linked, Numbered
+from replica.counters.soap import Soap, SoapDetail, UsernameToken
 from replica.scenes import Wish
-from replica.writing import CHINESE_DAY, EXCEL, MILLISECONDS, SECONDS, ZULU, local
+from replica.writing import CHINESE_DAY, EXCEL, LOCAL, MILLISECONDS, SECONDS, ZULU, local
 
 _BUILDINGS = 170
+_FULL = local("%Y-%m-%d %H:%M:%S.000")
 
 
 def _is_ballot(seen: Snapshot) -> bool:
@@ -141,6 +150,106 @@ GAOPINBAN = System(
 )
 
 
+# 鄂汇办: the provincial exchange. Every question is signed with a time and a nonce; grades come in five words.
+def _sign_of_ehuiban(request: web.Request, asked: Mapping[str, str]) -> str:
+    time, nonce = request.headers.get("x-tif-timestamp", ""), request.headers.get("x-tif-nonce", "")
+    digest = hmac.new(b"demo-ehuiban", f"{time}{nonce}{request.query_string}".encode(), "sha256").digest()
+    return base64.b64encode(digest).decode()
+
+
+EHUIBAN = System(
+    "ehuiban",
+    Remit(every=timedelta(hours=7), codes=("12", "06", "03", "07")),
+    columns={
+        "provinceNo": number("EHB42{:012d}"),
+        "itemCode": text("4208{0.scene.code}"),
+        "itemName": TOPIC,
+        "appealType": wish("01 02 03 04 05 06"),
+        "appealTitle": TITLE,
+        "appealContent": CONTENT,
+        "applicantType": choice("1", "1", "2"),
+        "applicantName": REPORTER,
+        "applicantMobile": PHONE,
+        "divisionCode": text("{1.area}000000"),
+        "address": ADDRESS,
+        "handleStatus": stage("10 20 21 30 40 31 50 51 60", odd="00"),
+        "handleDeptCode": office_code,
+        "replyContent": result(),
+        "evaluateLevel": grade("非常不满意 不满意 基本满意 满意 非常满意", nothing=None),
+        "submitTime": created(_FULL),
+        "modifyTime": updated(_FULL),
+        "promiseTime": due(_FULL, days=5),
+    },
+    counter=Listing(
+        path="/exchange/appeal/page",
+        door=Signed(lambda request, _: request.headers.get("x-tif-signature"), _sign_of_ehuiban),
+        refused=Refusal(200, {"code": 40101, "msg": "签名验证失败", "data": None}),
+        pages=Numbered("current", "size", usual=10, most=100),
+        asked=Asked(habit=_FULL, since="modifyTimeStart"),
+        wrong=Refusal(200, {"code": 40000, "msg": "$reason", "data": None}),
+        envelope={
+            "code": 0,
+            "msg": "success",
+            "data": {"records": "$rows", "current": "$page", "pages": "$pages", "total": "$total"},
+        },
+    ),
+)
+
+
+# 领导留言板: a parameter that is JSON in a text, a signature over it, ten a page, and one call more for each thread.
+def _sign_of_the_board(request: web.Request, asked: Mapping[str, str]) -> str:
+    path = request.path.removeprefix("/lingdao-liuyanban")
+    half = hashlib.md5(b"demo-board", usedforsecurity=False).hexdigest()
+    return hashlib.md5(f"{path}{asked.get('param', '')}{half}".encode(), usedforsecurity=False).hexdigest()
+
+
+def _replies(seen: Snapshot) -> list[dict[str, object]]:
+    if seen.result is None:
+        return []
+    said = {"organization": seen.case.scene.office, "content": seen.result}
+    return [{**said, "dateline": SECONDS.write(seen.updated_at)}]
+
+
+_BOARD_STATE = stage("待回复 待回复 不予受理 办理中 办理中 退回重办 已回复 追问办理 已办理", odd="审核中")
+
+LINGDAO = System(
+    "lingdao-liuyanban",
+    Remit(every=timedelta(hours=8)),
+    columns={
+        "tid": number(nothing=None),
+        "fid": 571,
+        "forumName": "荆门市委书记",
+        "nickName": REPORTER,
+        "subject": TITLE,
+        "typeName": wish("咨询 求助 投诉 投诉 建议 感谢"),
+        "domainName": TOPIC,
+        "areaCode": AREA,
+        "stateInfo": _BOARD_STATE,
+        "dateline": created(SECONDS),
+        "lastUpdate": updated(SECONDS),
+    },
+    counter=Listing(
+        path="/v1/threads/list",
+        post="json",
+        door=Signed(lambda _, asked: asked.get("signature"), _sign_of_the_board),
+        refused=Refusal(200, {"result": "failure", "errCode": 1003, "message": "签名错误"}),
+        pages=Board(rows=10),
+        envelope={"result": "success", "errCode": 0, "resultData": "$rows"},
+        detail=Detail(
+            path="/v1/threads/content",
+            asks="tid",
+            number=numbered("{}"),
+            columns={
+                "content": CONTENT,
+                "replies": _replies,
+                "satisfaction": grade("1 2 3 4 5", nothing=0, read=int),
+            },
+            envelope={"result": "success", "errCode": 0, "resultData": "$row"},
+            missing=Refusal(200, {"result": "failure", "errCode": 404, "message": "帖子不存在"}),
+        ),
+    ),
+)
+
 # 市长信箱: an XML export of a content management system that says GB2312 and splits every time in two.
 _TIGHT_DAY, _TIGHT_CLOCK = local("%Y%m%d"), local("%H%M%S")
 MAYOR_MAILBOX = System(
@@ -209,6 +318,53 @@ PETITION = System(
     counter=Folder(name="信访件_{}.xlsx", write=excel()),
 )
 
+# 网格化综合治理平台: SOAP 1.2 behind WS-Security, JSON in a string, and the progress of each event by a second call.
+_GRID_STATE = stage("上报 受理 不予立案 分派 处置 退回 办结 返工 归档", odd="越级上报")
+
+ZONGZHI = System(
+    "zongzhi",
+    Remit(every=timedelta(hours=6), codes=("01", "03", "04", "05")),
+    columns={
+        "eventNo": number("SJ{:010d}"),
+        "typeStr": TOPIC,
+        "kind": wish("咨询 求助 纠纷 隐患 建议 表扬"),
+        "title": TITLE,
+        "describe": CONTENT,
+        "status": _GRID_STATE,
+        "gridName": text("{1.community}第一网格"),
+        "dealGridName": text("{1.street}综治中心"),
+        "reporter": REPORTER,
+        "phone": PHONE,
+        "divisionCode": AREA,
+        "address": ADDRESS,
+        # A number one time, a text the other.
+        "lon": lambda seen: seen.case.longitude if seen.case.number % 2 else f"{seen.case.longitude:.6f}",
+        "lat": lambda seen: seen.case.latitude if seen.case.number % 2 else f"{seen.case.latitude:.6f}",
+        "overTimeStatus": choice(0, 0, 0, 1),
+        "superviseFlag": urgent("1", "0"),
+        "addTime": created(LOCAL),
+        "updateTime": updated(LOCAL),
+    },
+    counter=Soap(
+        wsdl="zongzhi.wsdl",
+        version="1.2",
+        path="/grid/EventService",
+        namespace="urn:jingmen:grid:events",
+        operation="listEvents",
+        door=UsernameToken("hub", "demo-zongzhi"),
+        pages=Numbered("pageNum", "pageSize", usual=20, most=100),
+        asked=Asked(habit=LOCAL, since="updateTimeFrom"),
+        content={"total": "$total", "rows": "$rows"},
+        string="json",
+        detail=SoapDetail(
+            operation="getProgress",
+            argument="eventNo",
+            number=numbered("SJ{:010d}"),
+            content={"step": history({"state": _GRID_STATE, "at": updated(LOCAL), "by": text("{1.street}综治中心")})},
+        ),
+    ),
+)
+
 # 惠企服务平台: a help desk shaped like the Zendesk incremental cursor export, behind Basic authentication.
 _CREDIT_CODE, _PARK = 360001, 360002
 _ZENDESK_TYPES = {Wish.ASK: "question", Wish.COMPLAIN: "problem", Wish.REPORT: "incident", Wish.SUGGEST: "task"}
@@ -268,4 +424,4 @@ HUIQI = System(
     ),
 )
 
-PLATFORMS = (MASHANGYI, GAOPINBAN, MAYOR_MAILBOX, PETITION, HUIQI)
+PLATFORMS = (MASHANGYI, GAOPINBAN, EHUIBAN, LINGDAO, MAYOR_MAILBOX, PETITION, ZONGZHI, HUIQI)
