@@ -64,10 +64,11 @@ async def _show() -> None:
     _require_free(os.environ.get("HUB_HOST", HOST), int(os.environ.get("HUB_PORT", "8000")), "HUB_PORT")
     port, files = int(os.environ.get("REPLICA_PORT", str(PORT))), _folder()
     _require_free(HOST, port, "REPLICA_PORT")
-    async with Replica(files=files, port=port) as city:
+    async with Replica(files=files, port=port, eager=False) as city:
         say(f"a made-up city of {len(city.desks)} legacy systems on {city.url} and in {_short(files)}")
         log = files / "hub.log"
         async with _hub(city.surroundings, log) as (hub, endpoint):
+            city.hub = endpoint.removesuffix("/graphql")
             telling = asyncio.create_task(_tell(endpoint))
             ended = asyncio.create_task(hub.wait())
             try:

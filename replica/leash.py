@@ -3,6 +3,7 @@
 However the starter ends, by kill -9 too, the system closes its end of the pipe, and the command is told to stop.
 """
 
+import os
 import signal
 import subprocess
 import sys
@@ -22,7 +23,9 @@ def main() -> int:
 
 
 def _follow(command: "subprocess.Popen[bytes]") -> None:
-    sys.stdin.buffer.read()
+    # Not by sys.stdin, whose lock a thread that waits there would hold when the interpreter ends.
+    while os.read(0, 1024):
+        pass
     command.terminate()
     try:
         command.wait(_STOPPING)

@@ -30,8 +30,9 @@ class Replica:
 
     `async with Replica(files=folder) as replica:` serves at `replica.url`, and by whatever else `surroundings` name,
     and drops into `replica.files` until it is left. `faults` may be changed meanwhile. Systems that push do so once
-    `hub` is set. Without a folder only the systems that are asked over HTTP are open. A part of the city has fewer
-    `systems`, 12345 after those that it hears of.
+    `hub` is set. Whatever there is to tell from the past is told before the city opens; `eager=False` does not wait for
+    that. Without a folder only the systems that are asked over HTTP are open. A part of the city has fewer `systems`,
+    12345 after those that it hears of.
     """
 
     def __init__(
@@ -43,6 +44,7 @@ class Replica:
         clock: Clock = lambda: datetime.now(UTC),
         pace: timedelta = PACE,
         faults: Faults | None = None,
+        eager: bool = True,
         systems: Collection[System] = SYSTEMS.values(),
     ) -> None:
         self.files = files
@@ -54,6 +56,7 @@ class Replica:
         self.desks: dict[str, Desk] = {}
         self._port = port
         self._pace = pace
+        self._eager = eager
         self._seed = seed
         self._app = web.Application(middlewares=[fault_middleware(self.faults, seed)])
         self._tellers: list[_Teller] = []
@@ -98,7 +101,8 @@ class Replica:
             for server in self._servers.values():
                 address = await opening.enter_async_context(self._started(server))
                 self.surroundings = {**self.surroundings, server.variable: address}
-            await self.tell()
+            if self._eager:
+                await self.tell()
             await opening.enter_async_context(self._telling())
             self._open = opening.pop_all()
         return self
@@ -144,8 +148,8 @@ class Replica:
 
     async def _keep_telling(self) -> None:
         while True:
-            await asyncio.sleep(self._pace.total_seconds() * _TELL_EVERY)
             await self.tell()
+            await asyncio.sleep(self._pace.total_seconds() * _TELL_EVERY)
 
 
 class _Teller:

@@ -18,20 +18,20 @@ class SftpServer:
     place: ClassVar = 1
 
     def __init__(self, files: Path) -> None:
-        self._root = files / "sftp"
+        self.root = files / "sftp"
         self._server: Any = None
 
     async def start(self, host: str, port: int) -> int:
         import asyncssh  # noqa: PLC0415  # a fifth of a second, where there is a folder to serve
 
-        self._root.mkdir(parents=True, exist_ok=True)
+        self.root.mkdir(parents=True, exist_ok=True)
         asyncssh.set_log_level(logging.ERROR)
         self._server = await asyncssh.listen(
             host,
             port,
             server_factory=_password_server(asyncssh.SSHServer),
             server_host_keys=[_host_key()],
-            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self._root).encode()),
+            sftp_factory=lambda channel: asyncssh.SFTPServer(channel, chroot=str(self.root).encode()),
             allow_scp=False,
         )
         return int(self._server.get_port())
@@ -73,15 +73,15 @@ class FtpServer:
     place: ClassVar = 2
 
     def __init__(self, files: Path) -> None:
-        self._root = files / "ftp"
+        self.root = files / "ftp"
         self._server: Any = None
 
     async def start(self, host: str, port: int) -> int:
         import aioftp  # noqa: PLC0415  # where there is a folder to serve
 
-        self._root.mkdir(parents=True, exist_ok=True)
-        logging.getLogger("aioftp.server").setLevel(logging.ERROR)
-        user = aioftp.User(USER, PASSWORD, base_path=self._root, permissions=[aioftp.Permission("/", writable=False)])
+        self.root.mkdir(parents=True, exist_ok=True)
+        logging.getLogger("aioftp.server").setLevel(logging.CRITICAL)  # a client that just leaves is no error
+        user = aioftp.User(USER, PASSWORD, base_path=self.root, permissions=[aioftp.Permission("/", writable=False)])
         self._server = aioftp.Server([user])
         await self._server.start(host, port)
         return int(self._server.server_port)

@@ -13,6 +13,7 @@ import orjson
 from replica.city import CHINA
 from replica.counters.answers import Csv, JsonLines, Xml, fill
 from replica.counters.base import Batch, House, Ledger
+from replica.counters.fileservers import FtpServer, SftpServer
 from replica.workbook import workbook
 from replica.writing import local
 
@@ -27,19 +28,20 @@ _STAMP = local("%Y%m%d_%H%M%S")
 class Folder:
     """A folder of files, each named by the last second that it covers; what is there already stays as it is.
 
-    With `marked`, an empty file beside it, named NAME.ok, says that a file is complete. `under` is the folder of a
-    server, where the files are had from one.
+    With `marked`, an empty file beside it, named NAME.ok, says that a file is complete. With `server`, the files are
+    had from that one.
     """
 
     name: str
     write: Write
     each: Literal["day", "month", "always"] = "day"
     marked: bool = False
-    under: str = ""
+    server: type[SftpServer] | type[FtpServer] | None = None
 
     def open(self, ledger: Ledger, house: House) -> None:
         if house.files is not None:
-            house.feed(ledger, _Drops(self, house.files / self.under / ledger.name))
+            root = house.server(self.server).root if self.server else house.files
+            house.feed(ledger, _Drops(self, root / ledger.name))
 
 
 @dataclass(frozen=True, slots=True)

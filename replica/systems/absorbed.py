@@ -39,6 +39,7 @@ from replica.counters.answers import Csv, JsonLines, Refusal, Xml
 from replica.counters.base import System
 from replica.counters.databases import Database, Steps
 from replica.counters.doors import Basic, Bearer, Key
+from replica.counters.fileservers import FtpServer, SftpServer
 from replica.counters.folders import Folder, csv, excel, json_document, json_lines, zipped
 from replica.counters.graphql import Graphql
 from replica.counters.lists import Asked, Listing
@@ -192,7 +193,7 @@ HOTLINE_12318 = System(
         write=csv(encoding="cp936", delimiter="\t", header=False),
         each="month",
         marked=True,
-        under="ftp",
+        server=FtpServer,
     ),
 )
 
@@ -243,7 +244,7 @@ HOTLINE_12325 = System(
         "createdAt": created(MILLISECONDS),
         "updatedAt": updated(MILLISECONDS),
     },
-    counter=Folder(name="grain_{}.jsonl", write=json_lines(), each="month", marked=True, under="sftp"),
+    counter=Folder(name="grain_{}.jsonl", write=json_lines(), each="month", marked=True, server=SftpServer),
 )
 
 # An XML answer page by page, everything in attributes, from a server that says GB2312 and means GBK.
@@ -366,7 +367,7 @@ HOTLINE_12338 = System(
         "更新日期": updated(DAY),
         "更新时间": updated(_CLOCK),
     },
-    counter=Folder(name="weiquan_{}.csv", write=csv(encoding="utf-16"), each="month", marked=True, under="sftp"),
+    counter=Folder(name="weiquan_{}.csv", write=csv(encoding="utf-16"), each="month", marked=True, server=SftpServer),
 )
 
 # A table in a database, and another with the steps of each case.
@@ -427,7 +428,7 @@ HOTLINE_12350 = System(
         "更新时间": updated(LOCAL),
     },
     counter=Folder(
-        name="anquan_{}.zip", write=zipped("安全生产举报.csv", csv()), each="month", marked=True, under="ftp"
+        name="anquan_{}.zip", write=zipped("安全生产举报.csv", csv()), each="month", marked=True, server=FtpServer
     ),
 )
 

@@ -153,7 +153,7 @@ GAOPINBAN = System(
 # 鄂汇办: the provincial exchange. Every question is signed with a time and a nonce; grades come in five words.
 def _sign_of_ehuiban(request: web.Request, asked: Mapping[str, str]) -> str:
     time, nonce = request.headers.get("x-tif-timestamp", ""), request.headers.get("x-tif-nonce", "")
-    digest = hmac.new(b"demo-ehuiban", f"{time}{nonce}{request.query_string}".encode(), "sha256").digest()
+    digest = hmac.new(b"demo-ehuiban", f"{time}{nonce}{request.rel_url.raw_query_string}".encode(), "sha256").digest()
     return base64.b64encode(digest).decode()
 
 

@@ -11,7 +11,7 @@ from pathlib import Path
 import pytest
 
 from hub.config import Source, load
-from hub.model import Appeal, AppealFilter, Channel, Integration, Status, Tally
+from hub.model import Appeal, AppealFilter, Channel, Integration, SourceClass, Status, Tally
 from hub.store.lanes import source_lane
 from hub.store.reads import AppealQuery
 from hub.store.store import Store
@@ -20,8 +20,10 @@ from replica import Replica
 from replica.city import Flaw, Snapshot, Stage
 from replica.columns import write
 from replica.counters.folders import Folder
+from replica.counters.graphql import Graphql
 from replica.counters.lists import Listing
 from replica.counters.open311 import Open311
+from replica.counters.soap import Soap
 from replica.systems import SYSTEMS
 from replica.systems.absorbed import ABSORBED
 from replica.systems.dual_numbers import DUAL_NUMBERS
@@ -29,11 +31,13 @@ from tests.conftest import _database
 from tests.replica.conftest import Clock
 
 NAMES = list(SYSTEMS)
-ON_THE_WEB = [name for name, system in SYSTEMS.items() if isinstance(system.counter, Listing | Open311)]
+ON_THE_WEB = [
+    name for name, system in SYSTEMS.items() if isinstance(system.counter, Listing | Open311 | Soap | Graphql)
+]
 FIELD = {Flaw.UNKNOWN_STATUS: "status", Flaw.NO_ID: "external_id", Flaw.NO_SUCH_DAY: "created_at"}
 STATUSES = {
     Stage.RECEIVED: {Status.RECEIVED},
-    Stage.ACCEPTED: {Status.ACCEPTED, Status.IN_PROGRESS},
+    Stage.ACCEPTED: {Status.ACCEPTED, Status.IN_PROGRESS, Status.RECEIVED},
     Stage.DECLINED: {Status.REJECTED},
     Stage.DISPATCHED: {Status.DISPATCHED, Status.IN_PROGRESS},
     Stage.WORKING: {Status.IN_PROGRESS},
@@ -45,9 +49,9 @@ STATUSES = {
 """What each stage may read as: not every system tells a case that is dispatched from one that is worked on."""
 COARSE = {"petition": timedelta(days=1), "hotline-12301": timedelta(minutes=1), "hotline-12358": timedelta(minutes=1)}
 """How much of a time a system leaves out; the others leave out less than a second."""
-ON_A_MAP = {"hotline-12345", "hotline-12315", "hotline-12319", "hotline-12328", "hotline-12336", "hotline-12369"} | {
-    "gaopinban"
-}
+ON_A_MAP = {f"hotline-{line}" for line in (12315, 12319, 12328, 12336, 12345, 12348, 12369)} | {"gaopinban", "zongzhi"}
+CHOSEN = {"hotline-12319"}
+"""Where a whole sentence is said, of which the first word counts."""
 CONFIDENTIAL = {"hotline-12356", "hotline-12338", "hotline-12355"}
 RESTING = 2.1  # seconds until a workbook without a marker counts as whole
 
@@ -118,6 +122,7 @@ def sources_of(city: Replica, folder: Path) -> dict[str, Source]:
     assert "attempts: 5, wait: 1s..30s" in text
     hurried = text.replace("attempts: 5, wait: 1s..30s", "attempts: 9, wait: 1ms..5ms")
     (folder / "connectors.yaml").write_text(hurried, "utf-8")
+    (folder / "wsdl").symlink_to(Path("wsdl").resolve())
     return load(folder / "connectors.yaml", city.surroundings).sources
 
 
@@ -145,6 +150,26 @@ async def served(store: Store, name: str) -> int:
 
 async def test_connectors_yaml_describes_the_whole_city_and_nothing_else(pulled):
     assert set(pulled.first) == set(NAMES) == set(pulled.city.desks)
+
+
+async def test_the_register_counts_35_hotlines_and_8_platforms_and_each_has_given_something(pulled):
+    """F01, F02 and F03 of the article; an alias is a hotline too."""
+    records = (await pulled.store.reads.source_records()).values()
+
+    hotlines = [record for record in records if record.source_class is SourceClass.HOTLINE]
+    platforms = [record for record in records if record.source_class is SourceClass.PLATFORM]
+
+    assert len(hotlines) == 35
+    assert all(record.integration for record in hotlines)
+    assert len(platforms) == 8
+    assert len(pulled.appeals) == 43
+    assert all(pulled.appeals.values())
+
+
+async def test_four_numbers_that_were_given_up_are_answered_by_12315(pulled):
+    aliases = {name: source.record.alias_of for name, source in pulled.sources.items() if source.record.alias_of}
+
+    assert aliases == {f"hotline-{line}": "hotline-12315" for line in (12330, 12331, 12358, 12365)}
 
 
 async def test_every_way_of_joining_is_said_as_the_city_knows_it(pulled):
@@ -250,8 +275,17 @@ async def test_what_absorbed_hotlines_were_called_for_arrives_inside_12345(pulle
     assert {system.line for system in ABSORBED} <= origins
 
 
+async def test_what_the_hub_would_say_to_a_source_is_what_the_source_says_itself(pulled):
+    """Where one word means a status, it is the word that came with an appeal of that status."""
+    for name, source in pulled.sources.items():
+        said = source.outward.words["status"]
+        heard = {appeal.status: appeal.status_text for appeal in pulled.appeals[name].values()}
+        assert len(said) >= 6
+        assert all(said[status] == heard[status] or name in CHOSEN for status in said.keys() & heard.keys()), name
+
+
 async def test_what_is_confidential_is_secret_unless_the_system_says_otherwise(pulled):
-    for name in CONFIDENTIAL & pulled.sources.keys():
+    for name in CONFIDENTIAL:
         secrets = Counter(appeal.is_secret for appeal in pulled.appeals[name].values())
 
         assert secrets[True] > secrets[False] > 0, name
