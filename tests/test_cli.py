@@ -1070,3 +1070,56 @@ def _on_a_terminal(city: City, *arguments: str, **environ: str) -> tuple[str, st
     reader.join()
     os.close(ours)
     return b"".join(read).decode(), done.stdout
+
+
+# ── init ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_init_begins_a_file_and_check_says_what_is_left_to_decide(tmp_path: Path) -> None:
+    city = City(tmp_path)
+    (tmp_path / "gd_20260301.csv").write_text(
+        "编号,标题,状态,登记时间\n1,路灯,怪状态,2026-03-01\n2,井盖,已办结,2026-03-02\n"
+    )
+
+    done, checked = city.hub("init", "branch", "gd_20260301.csv"), city.hub("check")
+
+    assert done.returncode == 0
+    assert "guessed from 2 tickets; it is in connectors.yaml, settle the 3 TODOs, then `hub check`" in done.stderr
+    assert "connectors.yaml" in checked.stdout
+    assert "no status 'TODO'" in checked.stdout
+
+
+def test_init_beside_a_file_prints_and_changes_nothing(offline: City) -> None:
+    before = (offline.folder / "connectors.yaml").read_text()
+
+    done = offline.hub("init", "again", "inbox/a.jsonl", "--json")
+
+    assert json.loads(done.stdout)["entry"].startswith("  again:\n")
+    assert (offline.folder / "connectors.yaml").read_text() == before
+
+
+def test_init_asks_an_endpoint_with_a_borrowed_key_and_writes_its_name_only(tmp_path: Path) -> None:
+    asked: list[str] = []
+    with _past(asked) as port:
+        url = f"http://127.0.0.1:{port}/tickets?from=2026-01-01"
+        done = City(tmp_path).hub("init", "past", url, "--header", "X-Key: ${PAST_KEY}", PAST_KEY="canary-1f")
+
+    assert done.returncode == 0
+    assert 'headers: {X-Key: "${PAST_KEY}"}' in done.stdout
+    assert "canary" not in done.stdout + done.stderr + (tmp_path / "connectors.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("init", "Branch", "a.csv"), "cannot be a source's name"),
+        (("init", "branch", "nowhere.csv"), "the sample nowhere.csv cannot be read"),
+        (("init", "branch", "http://127.0.0.1:9/x"), "no connection"),
+        (("init", "branch", "http://127.0.0.1:9/x", "--header", "oops"), "--header 'oops' is not NAME: TEXT"),
+    ],
+)
+def test_init_says_in_a_line_what_hinders_it(offline: City, arguments: tuple[str, ...], said: str) -> None:
+    done = offline.hub(*arguments)
+
+    assert done.returncode in {1, 2}
+    assert said in done.stderr

@@ -80,6 +80,35 @@ def check(ctx: typer.Context) -> int:
     return check(_asked(ctx))
 
 
+class SourceKind(StrEnum):
+    """What a source can be."""
+
+    HOTLINE = "hotline"
+    PLATFORM = "platform"
+
+
+@app.command(short_help="Write the first entry of a source from a sample.")
+def init(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the source in connectors.yaml.")],
+    sample: Annotated[str, typer.Argument(metavar="SAMPLE", help="A file with tickets, or a URL that lists them.")],
+    source_class: Annotated[SourceKind, typer.Option("--class", help="What it is.")] = SourceKind.HOTLINE,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="'NAME: TEXT'", help="A header to ask a URL with; ${NAME} is borrowed.", show_default=False
+        ),
+    ] = None,
+) -> int:
+    """Guess an entry for connectors.yaml from a sample: id, times, words, paging. TODO marks what you have to decide.
+
+    Prints the entry; writes the file where there is none yet. Stores nothing.
+    """
+    from hub.cli.sketching import init
+
+    return init(_asked(ctx), name, sample, source_class.value, header or [])
+
+
 @app.command(short_help="Show where each value of a source comes from.")
 def explain(ctx: typer.Context, source: _SOURCE) -> int:
     """Show a source's whole configuration, defaults and built-in values included, with the line each came from.
@@ -263,8 +292,8 @@ def version(ctx: typer.Context) -> int:
 
 def main() -> None:
     """Run the command with the arguments of this process, and exit."""
-    # Neither imports nor tickets leave cycles: looking for them after every 700 objects costs a sixth of a start.
-    gc.set_threshold(50_000, 20, 50)
+    # What is imported stays for good: looking for cycles in it meanwhile costs a sixth of a start.
+    gc.disable()
     app(prog_name="hub")
 
 
