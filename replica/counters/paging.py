@@ -118,7 +118,7 @@ class Cursors:
         end = _cursor(page[-1]) if page else question.asked.get(self.cursor)
         following = question.url.with_query({self.cursor: end, self.size: str(size)}) if end else None
         facts = {"next": end if more else None, "end": end, "url": str(following) if following else None}
-        return Cut(page, {**facts, "more": more, "last": not more, "count": len(page)})
+        return Cut(page, {**facts, "more": more, "last": not more, "count": len(page), "total": len(found)})
 
     def _after(self, question: Question) -> tuple[int, int]:
         if self.cursor not in question.asked:

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from hub.app import create_app
 from hub.config import Source, load
 from hub.model import Appeal, AppealFilter, Channel, Integration, SourceClass, Status, Tally
 from hub.store.lanes import source_lane
@@ -29,6 +30,7 @@ from replica.systems.absorbed import ABSORBED
 from replica.systems.dual_numbers import DUAL_NUMBERS
 from tests.conftest import _database
 from tests.replica.conftest import Clock
+from tests.schema.conftest import running
 
 NAMES = list(SYSTEMS)
 ON_THE_WEB = [
@@ -106,6 +108,10 @@ async def pulled(tmp_path_factory: pytest.TempPathFactory, server_url: str, temp
     ):
         store = await Store.open(url)
         sources = sources_of(city, folder)
+        await store.lanes.declare([source.record for source in sources.values()])
+        async with running(create_app(store, sources=sources)) as hub:
+            city.hub = hub.url
+            await city.tell()
         await asyncio.sleep(RESTING)
         first = await all_run(sources.values(), store)
         before = await store.reads.last_change_number()

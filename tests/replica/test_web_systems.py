@@ -2,18 +2,23 @@
 
 import base64
 import csv
+import hashlib
 import io
 import re
 from math import ceil
+from pathlib import Path
 from xml.etree import ElementTree as ET
+from xml.sax.saxutils import unescape
 
 import aiohttp
+import orjson
 import pytest
 
 from replica.city import Flaw
 from replica.systems import SYSTEMS
 from replica.systems.absorbed import ABSORBED
 
+ROOT = Path(__file__).resolve().parents[2]
 TORONTO = [
     "service_request_id",
     "status",
@@ -168,15 +173,92 @@ async def test_12336_gives_points_in_metres_on_the_national_grid(ask):
     assert all(3_300_000 < row["geometry"]["y"] < 3_500_000 for row in body["features"])
 
 
-async def test_12356_knows_nobody_by_name(ask, replica):
+async def test_12356_knows_nobody_by_name(ask):
+    grant = {"grant_type": "password", "username": "hub", "password": "demo-12356-user"}
     auth = {"Authorization": aiohttp.encode_basic_auth("hub", "demo-12356")}
-    _, _, body = await ask("/hotline-12356/oauth2/token", data={"grant_type": "client_credentials"}, headers=auth)
+    _, _, body = await ask("/hotline-12356/oauth2/token", data=grant, headers=auth)
     token = {"Authorization": f"Bearer {body['access_token']}"}
 
     _, _, body = await ask("/hotline-12356/counselling/sessions", headers=token, params={"first": 100})
 
     assert all(re.fullmatch(r"来电者\d{4}", row["caller"]["alias"]) for row in body["sessions"])
     assert {row["consent"]["share"] for row in body["sessions"]} == {"Y", "N"}
+
+
+@pytest.mark.parametrize(
+    ("path", "body", "refusal"),
+    [
+        ("/ehuiban/exchange/appeal/page", None, {"code": 40101, "msg": "签名验证失败", "data": None}),
+        ("/lingdao-liuyanban/v1/threads/list", {"param": "{}"}, {"errCode": 1003, "message": "签名错误"}),
+    ],
+)
+async def test_a_question_without_its_signature_is_refused_in_a_200(ask, path, body, refusal):
+    _, _, answer = await ask(path, **({"json": body} if body else {}))
+
+    assert refusal.items() <= answer.items()
+
+
+async def test_the_board_tells_ten_threads_newest_first_and_the_next_below_the_last(ask):
+    async def asked(last: int) -> list[int]:
+        param = orjson.dumps({"fid": 571, "rows": 10, "lastItem": last}).decode()
+        half = hashlib.md5(b"demo-board").hexdigest()
+        signature = hashlib.md5(f"/v1/threads/list{param}{half}".encode()).hexdigest()
+        body = {"param": param, "signature": signature}
+        _, _, answer = await ask("/lingdao-liuyanban/v1/threads/list", json=body)
+        return [thread["tid"] for thread in answer["resultData"]]
+
+    first = await asked(0)
+    second = await asked(min(filter(None, first)))
+
+    assert len(first) == len(second) == 10
+    assert sorted(filter(None, first), reverse=True) == list(filter(None, first))
+    assert max(filter(None, second)) < min(filter(None, first))
+
+
+ENVELOPE = """<s:Envelope xmlns:s="http://schemas.xmlsoap.org/soap/envelope/"><s:Body>{}</s:Body></s:Envelope>"""
+
+
+async def test_12366_lets_in_who_logged_in_and_answers_in_gbk_that_says_gb2312(ask):
+    async def call(body: str) -> tuple[int, str]:
+        status, headers, answer = await ask("/hotline-12366/services/TaxHotline", data=ENVELOPE.format(body))
+        assert headers["Content-Type"] == "text/xml; charset=gb2312"
+        return status, answer.decode("gb18030")
+
+    refused = await call("<queryOrders><pageIndex>1</pageIndex></queryOrders>")
+    _, welcome = await call("<login><user>hub</user><password>demo-12366</password></login>")
+    token = re.search("<loginResult>(.*)</loginResult>", welcome)[1]
+    _, answer = await call(f"<queryOrders><sessionId>{token}</sessionId><pageSize>3</pageSize></queryOrders>")
+
+    document = ET.fromstring(unescape(re.search("<queryOrdersResult>(.*)</queryOrdersResult>", answer)[1]))
+    assert refused[0] == 500
+    assert "NotLoggedIn" in refused[1]
+    assert len(document.findall("ROW")) == 3
+    assert int(document.findtext("TOTAL")) > 100
+
+
+async def test_a_service_gives_the_wsdl_that_the_hub_keeps(ask):
+    for name, path in (("hotline-12331", "/FoodDrug/ComplaintService.asmx"), ("zongzhi", "/grid/EventService")):
+        _, _, wsdl = await ask(f"/{name}{path}?wsdl")
+
+        assert wsdl == (ROOT / "wsdl" / f"{name}.wsdl").read_bytes()
+
+
+async def test_12320_pages_by_connection_for_whoever_has_the_token(ask, replica):
+    query = """query ($after: String) { cases(first: 100, after: $after) {
+      totalCount pageInfo { hasNextPage endCursor } edges { node { caseNumber state } } } }"""
+    token = {"Authorization": "Bearer demo-12320"}
+    _, _, refused = await ask("/hotline-12320/graphql", json={"query": query})
+    after, seen = None, 0
+    while True:
+        asked = {"query": query, "variables": {"after": after}}
+        _, _, answer = await ask("/hotline-12320/graphql", json=asked, headers=token)
+        cases = answer["data"]["cases"]
+        after, seen = cases["pageInfo"]["endCursor"], seen + len(cases["edges"])
+        if not cases["pageInfo"]["hasNextPage"]:
+            break
+
+    assert refused["errors"][0]["extensions"]["code"] == "UNAUTHENTICATED"
+    assert seen == cases["totalCount"] == len(replica.desks["hotline-12320"].cases())
 
 
 async def test_12358_is_asked_by_days_and_answers_in_code_page_936(ask):
