@@ -92,6 +92,28 @@ SCHEMA_CANNOT_SEE = {
     "soap-wsdl-imports-a-url",
     "soap-wsdl-is-a-url",
     "soap-wsdl-missing",
+    *(
+        f"graphql-{what}"
+        for what in (
+            "cursor-that-must-be-there",
+            "detail-does-not-fit",
+            "file-missing",
+            "fragment-missing",
+            "mutation",
+            "pages-not-walked",
+            "records-not-asked-for",
+            "relay-without-page-info",
+            "sends-nowhere",
+            "since-without-start",
+            "syntax",
+            "two-operations",
+            "undeclared-variable",
+            "unfilled-variable",
+            "unknown-operation",
+            "without-query",
+            "without-records",
+        )
+    ),
     *("cron-never", "cron-of-six-fields", "cron-out-of-range", "zero-interval", "endless-interval"),
     *("jitter-longer-than-interval", "retry-waits-backwards"),
     *("unknown-timezone", "misspelt-timezone", "default-timezone-wrong"),
@@ -232,7 +254,7 @@ def replaced(value: Any, path: tuple[str | int, ...], new: str) -> Any:
 
 
 @pytest.mark.parametrize("secret", ["canary'q\"\\x", "[?canary"])
-@pytest.mark.parametrize("name", ["chinese-keys", "every-paging", "files", "open311", "soap"])
+@pytest.mark.parametrize("name", ["chinese-keys", "every-paging", "files", "graphql", "open311", "soap"])
 def test_a_secret_is_never_shown_wherever_it_stands(name, secret, tmp_path):
     whole = read((CONFIGS / f"{name}.good.yaml").read_bytes()).value
     environ = ENVIRON | {"SECRET": secret}
@@ -279,6 +301,14 @@ def test_every_path_knows_its_line():
     assert [document.line(path) for path in (("a",), ("a", "b"), ("a", "b", 1, "c"), ("d",), ("a", "none"))] == [
         *(1, 2, 3, 4, 1),
     ]
+
+
+def test_every_line_of_a_block_of_text_knows_its_place():
+    document = read(b"a: |\n  one\n\n  three\nb:\n  - >\n    folded\n    text\n  - |-  # stripped\n    one\n    two\n")
+
+    assert [document.line(("a", -n)) for n in (1, 2, 3)] == [2, 3, 4]
+    assert [document.line(("b", 0, -n)) for n in (1, 2)] == [6, 6]
+    assert [document.line(("b", 1, -n)) for n in (1, 2)] == [10, 11]
 
 
 def test_an_alias_repeats_a_value_and_its_lines():

@@ -226,7 +226,7 @@ class Entry:
         try:
             return REGISTRY[keys.connector](keys, place), []
         except OptionsError as error:
-            return None, [Problem(path, self._masked(message, ())) for path, message in error.problems]
+            return None, [Problem(path, self._masked(message, path)) for path, message in error.problems]
         except (HubError, ValueError, OSError) as error:
             return None, [Problem((), self._masked(str(error), ()))]
 

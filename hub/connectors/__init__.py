@@ -4,8 +4,10 @@ from hub.connectors.registry import Registry
 
 REGISTRY = Registry(
     files="hub.connectors.files:Files",
+    graphql="hub.connectors.graphql:GraphQL",
     inbound="hub.connectors.inbound:Inbound",
     open311="hub.connectors.open311:Open311",
     rest="hub.connectors.rest:Rest",
     soap="hub.connectors.soap:Soap",
+    sql="hub.connectors.sql:Sql",
 )

@@ -417,8 +417,13 @@ class _Forbidden(OSError):
 def _guarded_socket(address: Any) -> socket.socket:
     """Open a socket, after resolution, so that no name can lead to where clouds keep their credentials."""
     family, kind, protocol, _, where = address
-    host = ipaddress.ip_address(str(where[0]).partition("%")[0])
-    plain = getattr(host, "ipv4_mapped", None) or host
-    if any(plain in network for network in _FORBIDDEN if network.version == plain.version):
-        raise _Forbidden(f"{plain} is never asked: cloud metadata lives there")
+    if is_forbidden(host := str(where[0])):
+        raise _Forbidden(f"{host} is never asked: cloud metadata lives there")
     return socket.socket(family=family, type=kind, proto=protocol)
+
+
+def is_forbidden(address: str) -> bool:
+    """Tell whether clouds keep their credentials at an address, however it is written."""
+    host = ipaddress.ip_address(address.partition("%")[0])
+    plain = getattr(host, "ipv4_mapped", None) or host
+    return any(plain in network for network in _FORBIDDEN if network.version == plain.version)

@@ -3,7 +3,7 @@
 import re
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
 from pydantic import Field, model_validator
 
@@ -30,6 +30,25 @@ class Turn:
     stale: bool = False
 
 
+class Way(Protocol):
+    """A way of paging, as those know it who walk it."""
+
+    @property
+    def by(self) -> str: ...
+
+    def first(self) -> At | None:
+        """Say where the first page is."""
+
+    def after(self, turn: Turn) -> At | None:
+        """Say where the next page is; None after the last. May raise SourceRefused."""
+
+    def kept(self, turn: Turn) -> At | None:
+        """Say where the next run goes on, where a place outlives the run."""
+
+    def total(self, payload: Any) -> int | None:
+        """Read how many tickets the source says there are."""
+
+
 class PageSize(Options):
     send: str
     """The parameter that carries the page size."""
@@ -54,8 +73,11 @@ class _Sized(Options):
         del at
         return {self.size.send: str(self.size.value)} if self.size else {}
 
+    def kept(self, turn: Turn) -> At | None:
+        del turn
+        return None
+
     def total(self, payload: Any) -> int | None:
-        """Read how many tickets the source says there are."""
         del payload
         return None
 
@@ -165,6 +187,12 @@ class ByCursor(_Told):
         if following is None or self._is_last(turn) or (turn.tickets == 0 and following == turn.at):
             return None
         return following
+
+    def kept(self, turn: Turn) -> At | None:
+        if not self.keep:
+            return None
+        following = self.following(turn)
+        return turn.at if following is None else following
 
     def following(self, turn: Turn) -> At | None:
         """Read the cursor that stands in the answer, whether or not there is more."""

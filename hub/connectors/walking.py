@@ -7,7 +7,7 @@ from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
 from hub.connectors.loops import LoopGuard
-from hub.connectors.paging import At, ByCursor, Paging, Turn
+from hub.connectors.paging import At, Turn, Way
 from hub.connectors.paths import reader
 from hub.connectors.since import (
     Mark,
@@ -46,7 +46,7 @@ class Walker:
 
     def __init__(
         self,
-        page: Paging,
+        page: Way,
         since: Since | None,
         zone: ZoneInfo,
         *,
@@ -97,8 +97,8 @@ class Walker:
         at = self._settle(page.after(turn), walk)
         at = guard.next(at, turn, part.tickets, page, walk.window)
         newest = self._newest(part.tickets)
-        if isinstance(page, ByCursor) and page.keep:
-            mark = replace(mark, kept=_first_of(page.following(turn), walk.at, mark.kept))
+        if (kept := page.kept(turn)) is not None:
+            mark = replace(mark, kept=kept)
         return advance(mark, self._since, newest=newest, at=at, seen=turn.seen, first=page.first())
 
     def _newest(self, tickets: list[Ticket]) -> datetime | None:
@@ -116,7 +116,3 @@ class Walker:
         written = since.read or since.format
         times = [read_time(self._newest_field(ticket), written, self._zone) for ticket in tickets]
         return all(time is not None and time < start for time in times)
-
-
-def _first_of(*found: At | None) -> At | None:
-    return next((at for at in found if at is not None), None)
