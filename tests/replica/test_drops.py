@@ -11,12 +11,17 @@ import python_calamine
 from lxml import etree
 
 from replica import Replica
+from replica.counters.folders import Folder
+from replica.systems import SYSTEMS
 from tests.replica.conftest import NOW, Clock
+
+
+FOLDERS = [system for system in SYSTEMS.values() if isinstance(system.counter, Folder) and not system.counter.server]
 
 
 @pytest.fixture
 async def replica(clock: Clock, tmp_path: Path) -> AsyncIterator[Replica]:
-    async with Replica(files=tmp_path, clock=clock) as running:
+    async with Replica(files=tmp_path, clock=clock, systems=FOLDERS) as running:
         yield running
 
 
@@ -98,8 +103,9 @@ async def test_mayor_mailbox_says_gb2312_and_splits_its_times(replica):
 
 
 async def test_a_day_is_written_alike_by_every_replica_of_the_seed(clock, tmp_path):
-    async with Replica(files=tmp_path / "a", clock=clock), Replica(files=tmp_path / "b", clock=clock):
-        pass
+    for folder in ("a", "b"):
+        async with Replica(files=tmp_path / folder, clock=clock, systems=FOLDERS):
+            pass
 
     written = {file.relative_to(tmp_path / "a"): file.read_bytes() for file in (tmp_path / "a").rglob("*.*")}
     again = {file.relative_to(tmp_path / "b"): file.read_bytes() for file in (tmp_path / "b").rglob("*.*")}
@@ -108,10 +114,10 @@ async def test_a_day_is_written_alike_by_every_replica_of_the_seed(clock, tmp_pa
 
 
 async def test_a_replica_started_later_leaves_the_files_that_are_there(tmp_path):
-    async with Replica(files=tmp_path, clock=Clock(NOW)):
+    async with Replica(files=tmp_path, clock=Clock(NOW), systems=FOLDERS):
         before = {file: file.read_bytes() for file in tmp_path.rglob("*.*")}
 
-    async with Replica(files=tmp_path, clock=Clock(NOW + timedelta(days=20))):
+    async with Replica(files=tmp_path, clock=Clock(NOW + timedelta(days=20)), systems=FOLDERS):
         after = {file: file.read_bytes() for file in before}
 
     assert before == after
