@@ -15,7 +15,6 @@ from replica.counters.folders import Folder
 from replica.systems import SYSTEMS
 from tests.replica.conftest import NOW, Clock
 
-
 FOLDERS = [system for system in SYSTEMS.values() if isinstance(system.counter, Folder) and not system.counter.server]
 
 
@@ -59,7 +58,7 @@ async def test_12317_writes_pinyin_columns_in_code_page_936(replica):
 async def test_an_archive_is_dropped_by_months_and_never_again(replica, clock):
     before = files_of(replica, "hotline-12301", "*")
 
-    clock.forward(minutes=9)
+    clock.forward(minutes=2)
     await replica.tell()
 
     assert [file.name for file in before if file.suffix == ".csv"] == [
@@ -126,7 +125,7 @@ async def test_a_replica_started_later_leaves_the_files_that_are_there(tmp_path)
 async def test_another_drop_holds_only_what_moved_since(replica, clock):
     before = files_of(replica, "mayor-mailbox", "letters_*.xml")
 
-    clock.forward(minutes=9)
+    clock.forward(minutes=2)
     await replica.tell()
 
     (new,) = set(files_of(replica, "mayor-mailbox", "letters_*.xml")) - set(before)
