@@ -26,7 +26,9 @@ def main() -> int:
 
 
 async def _serve(replica: Replica, hub: str | None) -> None:
-    replica.hub, stop = hub, asyncio.Event()
+    stop = asyncio.Event()
+    if hub:
+        replica.push_to(hub)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with replica:

@@ -68,7 +68,7 @@ async def _show() -> None:
         say(f"a made-up city of {len(city.desks)} legacy systems on {city.url} and in {_short(files)}")
         log = files / "hub.log"
         async with _hub(city.surroundings, log) as (hub, endpoint):
-            city.hub = endpoint.removesuffix("/graphql")
+            city.push_to(endpoint.removesuffix("/graphql"))
             telling = asyncio.create_task(_tell(endpoint))
             ended = asyncio.create_task(hub.wait())
             try:

@@ -6,7 +6,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, suppress
 from datetime import UTC, datetime, timedelta
 from pathlib import Path
 from types import TracebackType
-from typing import Any, Self
+from typing import Self, cast
 
 from aiohttp import web
 
@@ -29,8 +29,8 @@ class Replica:
     """The 43 legacy systems. The same seed and clock give the same tickets; a new one comes in every `pace`.
 
     `async with Replica(files=folder) as replica:` serves at `replica.url`, and by whatever else `surroundings` name,
-    and drops into `replica.files` until it is left. `faults` may be changed meanwhile. Systems that push do so once
-    `hub` is set. Whatever there is to tell from the past is told before the city opens; `eager=False` does not wait for
+    and drops into `replica.files` until it is left. `faults` may be changed meanwhile. Systems that push wait for
+    `push_to`. Whatever there is to tell from the past is told before the city opens; `eager=False` does not wait for
     that. Without a folder only the systems that are asked over HTTP are open. A part of the city has fewer `systems`,
     12345 after those that it hears of.
     """
@@ -60,6 +60,7 @@ class Replica:
         self._seed = seed
         self._app = web.Application(middlewares=[fault_middleware(self.faults, seed)])
         self._tellers: list[_Teller] = []
+        self._due = asyncio.Event()
         self._servers: dict[type[Server], Server] = {}
         for system in systems:
             system.counter.open(Ledger(self._desk(system, systems), system.columns), self)
@@ -74,6 +75,11 @@ class Replica:
         desk = Desk(system.name, self._seed, self.clock, remit=system.remit, live=live, relays=relays)
         return self.desks.setdefault(system.name, desk)
 
+    def push_to(self, hub: str) -> None:
+        """Tell where the hub is; those who push have waited for it, and begin at once."""
+        self.hub = hub
+        self._due.set()
+
     def mount(self, name: str, routes: Sequence[web.RouteDef]) -> None:
         """Answer these addresses below the path of that name."""
         below = web.Application()
@@ -86,8 +92,9 @@ class Replica:
 
     def server(self, kind: type[S]) -> S:
         """Return the one server of its kind, which is started with the city."""
-        found: Any = self._servers.setdefault(kind, kind(self.files or Path()))
-        return found  # type: ignore[no-any-return]  # it is of its kind
+        if kind not in self._servers:
+            self._servers[kind] = kind(self.files or Path())
+        return cast("S", self._servers[kind])
 
     async def tell(self) -> None:
         """Let every system that speaks by itself tell what moved since it last did."""
@@ -149,7 +156,9 @@ class Replica:
     async def _keep_telling(self) -> None:
         while True:
             await self.tell()
-            await asyncio.sleep(self._pace.total_seconds() * _TELL_EVERY)
+            with suppress(TimeoutError):
+                await asyncio.wait_for(self._due.wait(), self._pace.total_seconds() * _TELL_EVERY)
+            self._due.clear()
 
 
 class _Teller:
