@@ -81,16 +81,16 @@ class Listing:
     detail: Detail | None = None
 
     def open(self, ledger: Ledger, house: House) -> None:
-        desk = _Desk(self, ledger, self.door.guard(ledger.name, house))
-        routes = [web.post(self.path, desk.list) if self.post else web.get(self.path, desk.list)]
+        served = _Served(self, ledger, self.door.guard(ledger.name, house))
+        routes = [web.post(self.path, served.list) if self.post else web.get(self.path, served.list)]
         if self.detail:
             one = web.post if self.detail.asks else web.get
-            routes.append(one(self.detail.path, desk.one))
-        house.mount(ledger.name, [*desk.guard.routes(), *routes])
+            routes.append(one(self.detail.path, served.one))
+        house.mount(ledger.name, [*served.guard.routes(), *routes])
 
 
 @dataclass(frozen=True, slots=True)
-class _Desk:
+class _Served:
     """A listing that is open."""
 
     listing: Listing
