@@ -6,7 +6,7 @@ import re
 import sys
 import textwrap
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -142,6 +142,8 @@ class _Shelf:
         key = field.alias or name
         models = list(_models(field.annotation))
         kind = self._links(models, path, key) if models else _in_words(field)
+        if models and (texts := [_type(one) for one in _leaves(field.annotation) if one in (str, SecretStr)]):
+            kind = f"{texts[0]} or {kind}"
         return (f"`{key}`", kind, _default(field), text or field.description or ("This way." if key == "by" else ""))
 
     def _links(self, models: Sequence[type[BaseModel]], path: str, key: str) -> str:
@@ -155,8 +157,8 @@ class _Shelf:
         return " or ".join(f"[{self._headings[model]}](#{anchor(self._headings[model])})" for model in models)
 
     def _heading(self, path: str, model: type[BaseModel]) -> str:
-        by = model.model_fields.get("by")
-        heading = f"`{path}`" if by is None else f"`{path}` with `by: {get_args(by.annotation)[0]}`"
+        ways = get_args(by.annotation) if (by := model.model_fields.get("by")) else ()
+        heading = f"`{path}` with `by: {ways[0]}`" if ways else f"`{path}`"
         return heading if heading not in self._headings.values() else f"{heading}, {_spoken(model.__name__)}"
 
 
@@ -174,6 +176,19 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield annotation
     for inner in get_args(annotation):
         yield from _models(inner)
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    """The types of the values, without what names them."""
+    inner = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        inner = inner[:1]
+    elif get_origin(annotation) in (dict, Mapping):
+        inner = inner[1:]
+    for one in inner:
+        yield from _leaves(one)
+    if not inner:
+        yield annotation
 
 
 _NAMES = {
@@ -205,7 +220,7 @@ def _type(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(_type(one) for one in inner if one is not types.NoneType))
     if origin is not None:
-        return f"table of {_type(inner[1])}" if len(inner) == 2 and inner[0] is str else f"list of {_type(inner[0])}"
+        return f"table of {_type(inner[1])}" if issubclass(origin, Mapping) else f"list of {_type(inner[0])}"
     if annotation is Any:
         return "anything"
     if isinstance(annotation, type) and issubclass(annotation, Enum):

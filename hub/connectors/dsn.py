@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from hub.connectors.extras import needs
-from hub.connectors.http import is_forbidden
+from hub.connectors.guard import is_forbidden
 from hub.errors import OptionsError, SourceRefused, SourceUnavailable
 
 _DRIVERS = {

@@ -16,6 +16,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hub.connectors import paths
 from hub.connectors.base import Limits, Options, Place
+from hub.connectors.formats import known_encoding
 from hub.connectors.tables import (
     FORMATS,
     CsvOptions,
@@ -25,7 +26,6 @@ from hub.connectors.tables import (
     document_rows,
     excel_rows,
     jsonl_rows,
-    known_encoding,
 )
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 from hub.model import Cursor, Page, Ticket

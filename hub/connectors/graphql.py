@@ -49,7 +49,7 @@ class GraphQL:
             options.limits,
             options.retry,
             self._signer,
-            ca=place.folder / options.tls.ca if options.tls.ca else None,
+            trust=options.tls.at(place.folder),
             secrets=self._hidden,
             explain=self._explain,
         )

@@ -203,7 +203,7 @@ def _sent(options: GraphQLOptions) -> Iterator[tuple[Key, str]]:
     page, since = options.page, options.since
     if page is not None and not isinstance(page, OnePage):
         yield ("page", "send"), page.send.split(".")[0]
-    if page is not None and page.size is not None:
+    if page is not None and page.size is not None and page.size.send is not None:
         yield ("page", "size", "send"), page.size.send.split(".")[0]
     if since is not None and isinstance(since.send, str):
         yield ("since", "send"), since.send.split(".")[0]

@@ -12,9 +12,9 @@ import sqlalchemy as sa
 from sqlalchemy.types import NullType, TypeEngine
 
 from hub.connectors.cells import keys_from_json, keys_to_json
+from hub.connectors.clocks import write_time
 from hub.connectors.paging import At
 from hub.connectors.selects import Sql
-from hub.connectors.since import write_time
 from hub.connectors.sql_options import AFTER, IDS, NATIVE, SINCE, SIZE, ByKeyset, Children, Rows, SinceColumn
 from hub.errors import SourceRefused
 

@@ -3,7 +3,7 @@
 from collections.abc import Sequence
 
 from hub.connectors.paging import At, ByOffset, ByPage, Turn, Way
-from hub.connectors.since import Window
+from hub.connectors.windows import Window
 from hub.errors import SourceRefused
 from hub.model import Ticket
 
@@ -21,7 +21,7 @@ class LoopGuard:
 
     def next(self, at: At | None, turn: Turn, tickets: Sequence[Ticket], page: Way, window: Window) -> At | None:
         """Let the run go on to the page at `at`; None where a source only repeats its last. Raises SourceRefused."""
-        self._count()
+        self.count()
         repeated = bool(tickets) and self._before == (window, tickets)
         self._before = (window, tickets)
         if at is None:
@@ -36,7 +36,8 @@ class LoopGuard:
         self._must_be_new(at, turn, window)
         return at
 
-    def _count(self) -> None:
+    def count(self) -> None:
+        """Count one question. Raises SourceRefused beyond the limit."""
         if self._pages_left == 0:
             raise SourceRefused("gives more pages than limits.max_pages", hint="it goes round in circles, or raise it")
         self._pages_left -= 1
@@ -55,4 +56,4 @@ class LoopGuard:
 
 def _may_end_so(turn: Turn, page: Way) -> bool:
     """Tell a source that gives its last page again and again from one that ignores us: that one gives full pages."""
-    return isinstance(page, ByPage | ByOffset) and not page.is_full(turn.tickets) and page.total(turn.payload) is None
+    return isinstance(page, ByPage | ByOffset) and not page.is_full(turn.tickets) and turn.total is None

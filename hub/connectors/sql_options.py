@@ -8,9 +8,9 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 
 from hub.connectors.base import Limits, Options
+from hub.connectors.formats import known_encoding
 from hub.connectors.paging import At, Turn
 from hub.connectors.since import Moment
-from hub.connectors.tables import known_encoding
 from hub.units import Duration
 
 NATIVE = "native"
@@ -108,9 +108,9 @@ class ByKeyset(Options):
     def kept(self, turn: Turn) -> At | None:
         return (turn.payload.kept or turn.at) if self.keep else None
 
-    def total(self, payload: Any) -> int | None:
+    def total(self, payload: Any, headers: Mapping[str, str] | None = None) -> int | None:
         """Say nothing: to count may take longer than to read."""
-        del payload
+        del payload, headers
         return None
 
 

@@ -20,6 +20,7 @@ from hub.connectors.formats import (
     decode,
     encoding_named,
     escaping,
+    known_encoding,
     parse_json,
     parse_xml,
     strict_for,
@@ -92,15 +93,6 @@ class ExcelOptions(Options):
     """The name of the sheet; left out, the first."""
     header: int = Field(1, ge=1)
     """The row that holds the column names, counted from 1."""
-
-
-def known_encoding(name: str) -> str:
-    """Check an encoding in the configuration."""
-    try:
-        encoding_named(name)
-    except LookupError:
-        raise ValueError(f"no encoding is called {name!r}; try utf-8 or gb18030") from None
-    return name
 
 
 def csv_rows(data: bytes, options: CsvOptions) -> Iterator[Ticket]:
