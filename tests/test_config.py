@@ -65,6 +65,8 @@ SCHEMA_CANNOT_SEE = {
     *("broker-without-a-queue", "broker-without-a-stream", "broker-without-topics"),
     *("broker-encoding-unknown", "broker-records-in-csv"),
     "open311-window-too-long",
+    *("alias-of-a-platform", "alias-of-an-alias", "alias-of-itself", "alias-of-nobody"),
+    *("outward-reads-back-otherwise", "outward-without-a-map"),
     *("body-text-without-type", "text-names-no-value", "text-needs-since", "text-needs-start", "send-encoding-unknown"),
     *("page-in-text-needs-pages", "page-in-url-needs-first", "for-each-goes-nowhere", "for-each-of-its-own-name"),
     *(
