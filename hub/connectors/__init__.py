@@ -3,6 +3,7 @@
 from hub.connectors.registry import Registry
 
 REGISTRY = Registry(
+    broker="hub.connectors.broker:Broker",
     files="hub.connectors.files:Files",
     graphql="hub.connectors.graphql:GraphQL",
     inbound="hub.connectors.inbound:Inbound",

@@ -1,5 +1,6 @@
 """One world a connector, by the connector's name: the contract suites run over all of them."""
 
+from worlds.broker import broker_world
 from worlds.files import files_world
 from worlds.graphql import graphql_world
 from worlds.inbound import inbound_world
@@ -9,6 +10,7 @@ from worlds.soap import soap_world
 from worlds.sql import sql_world
 
 WORLDS = {
+    "broker": broker_world,
     "files": files_world,
     "graphql": graphql_world,
     "open311": open311_world,
@@ -21,3 +23,5 @@ PUSHED = {
     "inbound": inbound_world,
 }
 """Of connectors whose sources push: nothing is pulled from these."""
+QUEUES = frozenset({"broker"})
+"""The connectors that take what they give: no cursor gives it again, so other promises hold in place of those of it."""
