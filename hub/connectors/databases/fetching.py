@@ -6,9 +6,10 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.connectors.cells import BadCell, Cell, same_key
-from hub.connectors.keysets import Statement
-from hub.connectors.selects import meant
+from hub.connectors.databases.cells import BadCell, Cell, same_key
+from hub.connectors.databases.dialects import drop
+from hub.connectors.databases.keysets import Statement
+from hub.connectors.databases.selects import meant
 from hub.errors import SourceRefused
 from hub.model import BROKEN, Ticket
 
@@ -63,15 +64,16 @@ class Fetched:
 def fetch(connection: sa.Connection, statement: Statement, bounds: Bounds) -> Fetched:
     """Ask, and take rows until there are enough; the one too many is what follows. Raises SourceRefused."""
     result = connection.execute(statement, execution_options={"stream_results": True})
+    cursor = result.cursor
     try:
         found = _taken(result, bounds)
+        is_cut = found.size > bounds.bytes and found.following is not None
     except BaseException:
-        connection.invalidate()
+        drop(connection, cursor)
         raise
-    if found.size > bounds.bytes and found.following is not None:
-        # Were the result closed instead, some drivers would first read all that is left of it, however large.
-        connection.invalidate()
-        connection.rollback()
+    if is_cut:
+        drop(connection, cursor)
+        connection.rollback()  # So that what belongs to these rows gets a new connection.
     else:
         result.close()
     return found
@@ -113,20 +115,21 @@ def size_of(value: Any) -> int:
 
 def tickets(found: Fetched, cells: Sequence[Cell], most_bytes: int) -> list[Ticket]:
     """Make a ticket of each row. One with a value that cannot be read says so, and is rejected later on."""
+    if found.size > most_bytes:
+        return [_with_faults(found.names, cells, row, most_bytes) for row in found.rows]
     return [_ticket(found.names, cells, row, most_bytes) for row in found.rows]
 
 
 def _ticket(names: Sequence[str], cells: Sequence[Cell], row: Sequence[Any], most_bytes: int) -> Ticket:
     try:
-        made = {
+        return {
             name: None if value is None else cell(value) for name, cell, value in zip(names, cells, row, strict=True)
         }
     except BadCell:
-        return _broken(names, cells, row, most_bytes)
-    return made if bytes_of(row) <= most_bytes else _broken(names, cells, row, most_bytes)
+        return _with_faults(names, cells, row, most_bytes)
 
 
-def _broken(names: Sequence[str], cells: Sequence[Cell], row: Sequence[Any], most_bytes: int) -> Ticket:
+def _with_faults(names: Sequence[str], cells: Sequence[Cell], row: Sequence[Any], most_bytes: int) -> Ticket:
     """Keep what can be kept of a row, and name the columns that cannot."""
     ticket: Ticket = {}
     faults = []

@@ -5,9 +5,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, TypeAlias
 
-from hub.connectors.keysets import Origin
-from hub.connectors.selects import Sql, flaws_of_condition, flaws_of_query, sql, undeclared
-from hub.connectors.sql_options import AFTER, IDS, SINCE, SIZE, Rows, SqlOptions
+from hub.connectors.databases.keysets import Origin
+from hub.connectors.databases.options import AFTER, IDS, SINCE, SIZE, Rows, SqlOptions
+from hub.connectors.databases.selects import Sql, flaws_of_condition, flaws_of_query, sql, undeclared
 from hub.connectors.written import Key, written
 from hub.errors import OptionsError
 
@@ -74,11 +74,11 @@ def _of_own_paging(options: SqlOptions, main: Origin) -> Iterator[Problem]:
     keys, since, key = options.page.keys, options.since, ("query",)
     if not main.names_any(SIZE, AFTER, SINCE, *keys):
         return
-    without = "or name no parameter of the hub, and it pages by itself"
+    instead = "or leave out all that the hub fills in, and it does the paging"
     if not main.names_any(SIZE):
-        yield key, f"pages its rows, but names no :{SIZE}; end it by a limit of :{SIZE}, {without}"
+        yield key, f"pages its rows, but has no limit of :{SIZE}; write one, {instead}"
     if not main.names_any(AFTER, keys[-1]):
-        yield key, f"pages its rows, but names no :{AFTER}; pick the rows beyond it, {without}"
+        yield key, f"pages its rows, but does not pick those beyond :{AFTER}; write that, {instead}"
     begins = options.page.start is not None or (since is not None and since.start is not None)
     if main.names_any(SINCE) and not begins:
         yield ("since",), f"the query names :{SINCE}, so the first run needs `since.start`"

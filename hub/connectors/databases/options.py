@@ -84,7 +84,7 @@ class ByKeyset(Options):
     size: int = Field(1000, ge=1, le=50_000)
     """How many rows make a page; one that would be larger than `limits.max_body` ends earlier."""
     start: Sequence[str | int | float] | None = None
-    """Where the first run starts, one value a key; left out, at the first row."""
+    """Where the first run starts: after a row of these values, one a key; left out, at the first row."""
     keep: bool = False
     """Rows are only added, never changed: the next run goes on after the last one."""
     overlap: int = Field(1000, ge=0)
@@ -150,7 +150,7 @@ class SqlOptions(Rows):
     password: SecretStr | None = None
     """The password, where it is not in `dsn`; no character of it needs to be escaped here."""
     encoding: str | None = None
-    """The encoding of bytes, and of text that its database has under a wrong name; gbk is read as gb18030."""
+    """The encoding of bytes, and of text that stands under a wrong name (latin1, or in SQLite); gbk is gb18030."""
     json_columns: Columns = Field((), alias="json")
     """Columns of text that hold JSON: they are read as what they hold."""
     parameters: Mapping[str, Scalar] = {}

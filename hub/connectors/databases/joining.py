@@ -7,9 +7,9 @@ from typing import Any, TypeAlias
 
 import sqlalchemy as sa
 
-from hub.connectors.fetching import Bounds, Fetched, fetch
-from hub.connectors.keysets import Belongings, Origin
-from hub.connectors.sql_options import Children
+from hub.connectors.databases.fetching import Bounds, Fetched, fetch
+from hub.connectors.databases.keysets import Belongings, Origin
+from hub.connectors.databases.options import Children
 from hub.errors import SourceRefused
 from hub.model import Ticket
 

@@ -43,7 +43,7 @@ _POSTGRESQL: dict[str, _Verdict] = {
     **dict.fromkeys(("08", "53", "57", "58", "40", "55P03", "25P03", "72"), _AWAY),
     "57014": _SLOW,
     "28": _LOGIN,
-    **dict.fromkeys(("3D", "3F", "42", "0A"), _SAID),
+    **dict.fromkeys(("3D", "3F", "42", "0A", "25"), _SAID),
     "25006": _WRITES,
     "42883": _Verdict(quotes=True, hint="does since.format say how its column holds a time?"),
 }
@@ -69,6 +69,8 @@ _ORACLE: dict[int, _Verdict] = {
     1456: _WRITES,
 }
 _TABLES: dict[str, dict[int, _Verdict]] = {"mysql": _MYSQL, "mariadb": _MYSQL, "mssql": _MSSQL, "oracle": _ORACLE}
+_OF_DRIVERS = {"mysql": range(2000, 3000), "mariadb": range(2000, 3000), "mssql": range(20000, 30000)}
+"""The numbers that drivers give their own complaints, of a server that they lost; all others are about the question."""
 _AWAY_BY_NAME = {"OperationalError", "InterfaceError", "InternalError"}
 
 
@@ -78,7 +80,8 @@ def told(error: BaseException, dialect: str, seconds: float, hidden: Iterable[st
         return error
     said = getattr(error, "orig", None) or error
     if isinstance(said, ssl.SSLCertVerificationError):
-        return SourceRefused(f"the certificate of the database is not to be trusted: {said.verify_message}")
+        reason = getattr(said, "verify_message", "") or "it does not fit the host"
+        return SourceRefused(f"the certificate of the database is not to be trusted: {reason}")
     if isinstance(said, UnicodeError):
         return SourceRefused("holds text that is not in the encoding of the connection", hint="set `encoding`")
     if isinstance(said, TimeoutError):
@@ -107,12 +110,13 @@ def _error(verdict: _Verdict, said: BaseException, number: str, seconds: float, 
 def _number(said: BaseException, dialect: str) -> str:
     """Find the code that the database gives its complaints."""
     first: Any = said.args[0] if said.args else None
-    if state := getattr(said, "sqlstate", None):
-        return str(state)
     if dialect == "sqlite":
         return str(getattr(said, "sqlite_errorname", ""))
-    if dialect == "oracle" and (named := re.search(r"\b(?:ORA|DPY|TNS)-\d+", str(first))):
-        return named[0]
+    if dialect == "oracle":
+        named = re.search(r"\b(?:ORA|DPY|TNS)-\d+", str(first))
+        return named[0] if named else ""
+    if dialect not in _TABLES:
+        return str(getattr(said, "sqlstate", None) or getattr(said, "pgcode", None) or "")
     while isinstance(first, tuple) and first:
         first = first[0]
     return str(first) if isinstance(first, int) else ""
@@ -121,10 +125,14 @@ def _number(said: BaseException, dialect: str) -> str:
 def _verdict(said: BaseException, dialect: str, number: str) -> _Verdict | None:
     if dialect == "sqlite":
         return _SQLITE.get(getattr(said, "sqlite_errorcode", 0) & 0xFF)
-    if dialect in _TABLES:
-        digits = number.removeprefix("ORA-")
-        return _TABLES[dialect].get(int(digits)) if digits.isdecimal() else None
-    return _POSTGRESQL.get(number) or _POSTGRESQL.get(number[:2])
+    if dialect not in _TABLES:
+        return _POSTGRESQL.get(number) or _POSTGRESQL.get(number[:2])
+    digits = number.removeprefix("ORA-")
+    code = int(digits) if digits.isdecimal() else 0
+    verdict = _TABLES[dialect].get(code)
+    if verdict is None and code and dialect in _OF_DRIVERS:
+        return _AWAY if code in _OF_DRIVERS[dialect] else _SILENT
+    return verdict
 
 
 def _by_class(error: BaseException, said: BaseException) -> _Verdict:

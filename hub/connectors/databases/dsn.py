@@ -42,11 +42,16 @@ class Address:
 def address(dsn: str, password: str | None) -> Address:
     """Read a DSN. Raises OptionsError, and SourceRefused where its driver is not installed."""
     url = _with_driver(_url(dsn.strip()))
-    place = sa.URL.create(url.get_backend_name(), host=url.host, port=url.port, database=url.database)
-    if password is not None and place.drivername != "sqlite":
+    if password is not None and url.get_backend_name() != "sqlite":
         url = url.set(password=password)
     hidden = tuple(text for text in (url.password, password, dsn) if text)
-    return Address(url, place.render_as_string(), hidden)
+    return Address(url, _place(url), hidden)
+
+
+def _place(url: sa.URL) -> str:
+    host = f"[{url.host}]" if ":" in (url.host or "") else url.host or ""
+    port = f":{url.port}" if url.port else ""
+    return f"{url.get_backend_name()}://{host}{port}/{url.database or ''}"
 
 
 def _url(dsn: str) -> sa.URL:
@@ -63,14 +68,21 @@ def _with_driver(url: sa.URL) -> sa.URL:
     """Choose the driver, and see to it that there is one."""
     name, _, driver = url.drivername.partition("+")
     name = _NICKNAMES.get(name, name)
+    if name == "sqlite":
+        driver = ""  # The one that Python brings opens a file for reading only.
     usual, extra = _DRIVERS.get(name, (driver, ""))
     if driver in {"", usual} and extra:
         needs(usual, extra)
     chosen = url.set(drivername=f"{name}+{driver or usual}" if driver or usual else name)
     try:
-        chosen.get_dialect()
+        dialect = chosen.get_dialect()
+        if driver not in {"", usual}:
+            dialect.import_dbapi()
     except NoSuchModuleError:
         raise OptionsError((_KEY, _unknown(name, driver))) from None
+    except ImportError:
+        cure = f"leave it out for {usual}" if name in _DRIVERS else "install it"
+        raise OptionsError((_KEY, f"the driver {driver} is not installed; {cure}")) from None
     if name == "sqlite" and (url.host or url.username):
         raise OptionsError(
             (_KEY, "a file has no host: write three slashes before a relative path, four before another")
@@ -104,5 +116,11 @@ def _hosts(url: sa.URL) -> list[str]:
     """List the hosts of a DSN; PostgreSQL may have several, behind the question mark. A path is no host."""
     named: Any = url.query.get("host", ())
     several = [named] if isinstance(named, str) else list(named)
-    hosts = [url.host, *(part.rpartition(":")[0] or part for each in several for part in each.split(","))]
+    hosts = [url.host, *(_without_port(part) for each in several for part in each.split(","))]
     return [host for host in hosts if host and not host.startswith("/")]
+
+
+def _without_port(host: str) -> str:
+    if host.startswith("["):
+        return host[1:].partition("]")[0]
+    return host if host.count(":") > 1 else host.partition(":")[0]

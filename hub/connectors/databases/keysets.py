@@ -11,11 +11,11 @@ from zoneinfo import ZoneInfo
 import sqlalchemy as sa
 from sqlalchemy.types import NullType, TypeEngine
 
-from hub.connectors.cells import keys_from_json, keys_to_json
 from hub.connectors.clocks import write_time
+from hub.connectors.databases.cells import keys_from_json, keys_to_json
+from hub.connectors.databases.options import AFTER, IDS, NATIVE, SINCE, SIZE, ByKeyset, Children, Rows, SinceColumn
+from hub.connectors.databases.selects import Sql
 from hub.connectors.paging import At
-from hub.connectors.selects import Sql
-from hub.connectors.sql_options import AFTER, IDS, NATIVE, SINCE, SIZE, ByKeyset, Children, Rows, SinceColumn
 from hub.errors import SourceRefused
 
 Statement: TypeAlias = sa.Select[Any] | sa.TextClause

@@ -8,13 +8,13 @@ from decimal import Decimal
 import sqlalchemy as sa
 
 from hub.connectors.base import Place
-from hub.connectors.cells import cells
-from hub.connectors.fetching import Bounds, Fetched, fetch, tickets
-from hub.connectors.joining import Joining
-from hub.connectors.keysets import Listing, Position, Times
+from hub.connectors.databases.cells import cells
+from hub.connectors.databases.fetching import Bounds, Fetched, fetch, tickets
+from hub.connectors.databases.joining import Joining
+from hub.connectors.databases.keysets import Listing, Position, Times
+from hub.connectors.databases.options import NATIVE, SqlOptions
+from hub.connectors.databases.plan import origins
 from hub.connectors.paging import At
-from hub.connectors.sql_options import NATIVE, SqlOptions
-from hub.connectors.sql_plan import origins
 from hub.errors import SourceRefused
 from hub.model import Ticket
 

@@ -13,10 +13,10 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from sqlalchemy.pool import QueuePool
 
-from hub.connectors import dialects
 from hub.connectors.base import Limits
-from hub.connectors.database_errors import told, too_slow
-from hub.connectors.dsn import Address, look_up
+from hub.connectors.databases import dialects
+from hub.connectors.databases.complaints import told, too_slow
+from hub.connectors.databases.dsn import Address, look_up
 from hub.connectors.pace import Pace
 from hub.errors import SourceError, SourceUnavailable
 
@@ -70,6 +70,8 @@ class Database:
         plain = engine.sync_engine if isinstance(engine, AsyncEngine) else engine
         prepare = partial(dialects.prepare, url=url, seconds=seconds, zone=self._zone, encoding=self._encoding)
         sa.event.listen(plain, "connect", lambda connection, _record: prepare(connection))
+        if (statement := dialects.begin(url.get_backend_name())) is not None:
+            sa.event.listen(plain, "begin", lambda connection: connection.exec_driver_sql(statement))
         return engine
 
     def _open_sqlite(self, clock: dialects.Clock) -> Any:
@@ -96,8 +98,8 @@ class Opened:
         try:
             async with asyncio.timeout(self._seconds + dialects.GRACE) as limit:
                 if isinstance(self._engine, AsyncEngine):
-                    return await _in_greenlet(self._engine, self._begun(work))
-                return await _in_thread(self._engine, self._begun(work))
+                    return await _in_greenlet(self._engine, work)
+                return await _in_thread(self._engine, work)
         except Exception as error:  # noqa: BLE001  # a driver that is told nonsense raises whatever it stumbles over
             late = SourceUnavailable(too_slow(self._seconds)) if limit.expired() else error
             complaint = told(late, self._where.dialect, self._seconds, self._where.hidden)
@@ -109,16 +111,6 @@ class Opened:
             await self._engine.dispose()
         else:
             self._engine.dispose()
-
-    def _begun(self, work: Work[T]) -> Work[T]:
-        statement = dialects.begin(self._where.dialect)
-
-        def begun(connection: sa.Connection) -> T:
-            if statement is not None:
-                connection.exec_driver_sql(statement)
-            return work(connection)
-
-        return begun
 
 
 def _placed(error: SourceError, where: Address) -> SourceError:
@@ -169,7 +161,7 @@ class _Job:
         with self._engine.connect() as connection:
             self._connection = connection.connection.dbapi_connection
             try:
-                return self._work(connection)
+                return None if self._is_abandoned else self._work(connection)
             finally:
                 if self._is_abandoned:
                     connection.invalidate()

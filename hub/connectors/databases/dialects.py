@@ -59,10 +59,10 @@ def connect_arguments(driver: str, seconds: float) -> dict[str, Any]:
 def prepare(connection: Any, *, url: sa.URL, seconds: float, zone: ZoneInfo, encoding: str | None) -> None:
     """Tell a new connection what holds for all that is asked over it."""
     dialect = url.get_backend_name()
-    for statement in _told(dialect, seconds, zone, has_encoding=encoding is not None):
+    for statement in _told(dialect, seconds, zone):
         _tell(connection, statement, is_tolerant=dialect in {"mysql", "mariadb"})
-    if dialect in {"mysql", "mariadb"} and (codec := _codec_for(url, encoding)) and hasattr(connection, "encoding"):
-        connection.encoding = codec
+    if url.get_driver_name() == "pymysql":
+        _set_encoding(connection, str(url.query.get("charset") or "utf8mb4").lower(), encoding)
     if dialect == "oracle" and hasattr(connection, "call_timeout"):
         connection.call_timeout = int(seconds * 1000)
 
@@ -72,7 +72,7 @@ def begin(dialect: str) -> str | None:
     return {"oracle": "SET TRANSACTION READ ONLY", "sqlite": "BEGIN"}.get(dialect)
 
 
-def _told(dialect: str, seconds: float, zone: ZoneInfo, *, has_encoding: bool) -> Iterator[str]:
+def _told(dialect: str, seconds: float, zone: ZoneInfo) -> Iterator[str]:
     milliseconds = max(1, int(seconds * 1000))
     match dialect:
         case "postgresql":
@@ -85,9 +85,6 @@ def _told(dialect: str, seconds: float, zone: ZoneInfo, *, has_encoding: bool) -
             yield f"SET SESSION max_statement_time = {seconds:.3f}"  # MariaDB
             yield f"SET SESSION max_execution_time = {milliseconds}"  # MySQL
             yield f"SET SESSION lock_wait_timeout = {max(1, math.ceil(seconds))}"
-            if has_encoding:
-                # The second byte of a Chinese character may be a backslash to a server that thinks of Latin letters.
-                yield "SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')"
         case "sqlite":
             yield "PRAGMA query_only = ON"
         case "mssql":
@@ -106,11 +103,14 @@ def _tell(connection: Any, statement: str, *, is_tolerant: bool) -> None:
     connection.commit()
 
 
-def _codec_for(url: sa.URL, encoding: str | None) -> str | None:
-    """Name the codec for the texts of MySQL, where Python's own would not do: gbk is read as GB 18030, 0x80 as €."""
-    charset = url.query.get("charset")
-    named = encoding or (charset if isinstance(charset, str) and charset.lower().startswith("gb") else None)
-    return f"{_CODEC}{encoding_named(named)}" if named else None
+def _set_encoding(connection: Any, charset: str, encoding: str | None) -> None:
+    """Choose how PyMySQL reads and writes texts, where Python's own codec would not do, or the charset is a lie."""
+    if charset.startswith("gb"):
+        connection.encoding = f"{_CODEC}{encoding_named(charset)}"
+    elif encoding is not None and not charset.startswith("utf8"):
+        # The second byte of a Chinese character may be a backslash to a server that thinks of Latin letters.
+        _tell(connection, "SET SESSION sql_mode = CONCAT(@@sql_mode, ',NO_BACKSLASH_ESCAPES')", is_tolerant=True)
+        connection.encoding = f"{_CODEC}{encoding_named(encoding)}"
 
 
 def _codec(name: str) -> codecs.CodecInfo | None:
@@ -118,10 +118,10 @@ def _codec(name: str) -> codecs.CodecInfo | None:
     if not name.startswith(_CODEC):
         return None
     codec = encoding_named(name.removeprefix(_CODEC))
-    lenient = escaping(codec)
+    decoder, lenient = codecs.getdecoder(codec), escaping(codec)
 
     def decode(data: Any, _errors: str = "strict") -> tuple[str, int]:
-        return bytes(data).decode(codec, lenient), len(data)
+        return decoder(data, lenient)
 
     def encode(text: str, _errors: str = "strict") -> tuple[bytes, int]:
         return text.encode(codec, "surrogateescape"), len(text)
@@ -156,3 +156,11 @@ def stop(connection: Any) -> None:
             end()
         elif isinstance(line, socket.socket):
             line.shutdown(socket.SHUT_RDWR)
+
+
+def drop(connection: sa.Connection, cursor: Any) -> None:
+    """Give up a connection in the middle of a result, which some drivers would read to its end first, however large."""
+    unread: Any = getattr(cursor, "_result", None)  # PyMySQL's; it reads on even when it is thrown away
+    if getattr(unread, "unbuffered_active", False):
+        unread.unbuffered_active, unread.rows, unread.connection = False, None, None
+    connection.invalidate()
