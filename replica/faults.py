@@ -70,7 +70,7 @@ def _reorder(response: web.StreamResponse, chance: Random) -> None:
 
 def _shuffled_xml(body: bytes, chance: Random) -> bytes:
     """Shuffle the elements of a document at every level; its declaration, and the encoding that it means, stay."""
-    encoding = "gb18030" if b"GB2312" in body[:60] else "utf-8"
+    encoding = "gb18030" if b"GB2312" in body[:60].upper() else "utf-8"
     declaration, end, document = body.decode(encoding).partition("?>")
     root = ET.fromstring(document)  # noqa: S314 - our own answer, written a moment ago
     # The order of what a SOAP message holds is laid down by its schema.

@@ -41,7 +41,11 @@ class Broker(Server, Protocol):
 
 
 class MqttBroker:
-    """An MQTT broker; it keeps the last message of each topic, and a case has a topic of its own."""
+    """An MQTT broker; it keeps the last message of each topic, and a case has a topic of its own.
+
+    Messages go out with QoS 0: amqtt takes one back that is not acknowledged within five seconds, and here nothing is
+    lost with it, as whoever subscribes again is told anew.
+    """
 
     variable: ClassVar = "REPLICA_MQTT"
     place: ClassVar = 4
@@ -63,8 +67,8 @@ class MqttBroker:
     async def publish(self, name: str, messages: Sequence[Message]) -> None:
         for message in messages:
             topic = f"{name}/{message.key}"
-            await self._broker.retain_message(None, topic, message.body, 1)
-            await self._broker.internal_message_broadcast(topic, message.body, 1)
+            await self._broker.retain_message(None, topic, message.body, 0)
+            await self._broker.internal_message_broadcast(topic, message.body, 0)
 
     async def stop(self) -> None:
         await self._broker.shutdown()

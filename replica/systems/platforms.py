@@ -198,9 +198,8 @@ EHUIBAN = System(
 
 # 领导留言板: a parameter that is JSON in a text, a signature over it, ten a page, and one call more for each thread.
 def _sign_of_the_board(request: web.Request, asked: Mapping[str, str]) -> str:
-    path = request.path.removeprefix("/lingdao-liuyanban")
     half = hashlib.md5(b"demo-board", usedforsecurity=False).hexdigest()
-    return hashlib.md5(f"{path}{asked.get('param', '')}{half}".encode(), usedforsecurity=False).hexdigest()
+    return hashlib.md5(f"{request.path}{asked.get('param', '')}{half}".encode(), usedforsecurity=False).hexdigest()
 
 
 def _replies(seen: Snapshot) -> list[dict[str, object]]:

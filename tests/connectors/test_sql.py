@@ -1,6 +1,8 @@
 """Databases read in the order of keys, shown on SQLite: pages, runs, what belongs to a row, and trouble."""
 
 import asyncio
+import codecs
+import importlib
 import json
 import sqlite3
 import threading
@@ -711,3 +713,11 @@ async def test_a_cursor_that_does_not_read_is_refused(old, cursor):
 
     with pytest.raises(SourceRefused, match="cursor"):
         await pages(old.sql(page={"keys": ["id"], "keep": True}, since=None), {"since": None, **cursor})
+
+
+def test_the_codecs_of_databases_answer_to_no_other_name():
+    """Other connectors have codecs of their own, whose names begin alike."""
+    importlib.import_module("hub.connectors.databases.dialects")
+
+    with pytest.raises(LookupError, match="unknown encoding: hub_bytes_of_another"):
+        codecs.lookup("hub_bytes_of_another")

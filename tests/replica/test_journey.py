@@ -52,6 +52,8 @@ STATUSES = {
 COARSE = {"petition": timedelta(days=1), "hotline-12301": timedelta(minutes=1), "hotline-12358": timedelta(minutes=1)}
 """How much of a time a system leaves out; the others leave out less than a second."""
 ON_A_MAP = {f"hotline-{line}" for line in (12315, 12319, 12328, 12336, 12345, 12348, 12369)} | {"gaopinban", "zongzhi"}
+WITH_STEPS = {"hotline-12349", "zongzhi"}
+"""Those that tell every step of a case."""
 CHOSEN = {"hotline-12319"}
 """Where a whole sentence is said, of which the first word counts."""
 CONFIDENTIAL = {"hotline-12356", "hotline-12338", "hotline-12355"}
@@ -238,6 +240,17 @@ async def test_an_appeal_says_what_the_city_knows_of_the_case(pulled, name):
         assert seen.updated_at - appeal.updated_at < coarse or appeal.updated_at == appeal.created_at
         assert appeal.title in (seen.case.title, seen.case.scene.topic, f"{seen.case.title}。{seen.case.content}"[:40])
         assert appeal.area == seen.case.place.area or appeal.area is None
+
+
+@pytest.mark.parametrize("name", NAMES)
+async def test_nothing_that_takes_a_second_question_is_missing(pulled, name):
+    """Contents, histories and replies that a list leaves out, and other tables, mails and archives hold."""
+    for seen, appeal in pulled.pairs(name):
+        assert appeal.content or name == "hotline-12319"
+        taken = [step for step in seen.case.steps if step.at <= seen.updated_at]
+        assert name not in WITH_STEPS or len(appeal.events) == len(taken)
+        answered = appeal.result or appeal.public_reply
+        assert bool(answered) == bool(seen.result) or name in ("hotline-12319", "hotline-12328", "huiqi", "zongzhi")
 
 
 @pytest.mark.parametrize("name", sorted(ON_A_MAP))

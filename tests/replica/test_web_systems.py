@@ -202,7 +202,7 @@ async def test_the_board_tells_ten_threads_newest_first_and_the_next_below_the_l
     async def asked(last: int) -> list[int]:
         param = orjson.dumps({"fid": 571, "rows": 10, "lastItem": last}).decode()
         half = hashlib.md5(b"demo-board").hexdigest()
-        signature = hashlib.md5(f"/v1/threads/list{param}{half}".encode()).hexdigest()
+        signature = hashlib.md5(f"/lingdao-liuyanban/v1/threads/list{param}{half}".encode()).hexdigest()
         body = {"param": param, "signature": signature}
         _, _, answer = await ask("/lingdao-liuyanban/v1/threads/list", json=body)
         return [thread["tid"] for thread in answer["resultData"]]

@@ -24,7 +24,7 @@ GRACE = 2.0
 _LONGEST_CONNECT = 10.0
 _TOO_OLD = {1064, 1193}  # MySQL before 5.6 knows neither read-only transactions nor limits of time.
 _STEPS = 10_000  # of SQLite's machine between two looks at the clock; some milliseconds
-_CODEC = "hub_"
+_CODEC = "hub_lenient_"
 
 
 class Clock:
