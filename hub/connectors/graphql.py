@@ -12,11 +12,11 @@ from hub.connectors.auth import Request, credentials
 from hub.connectors.base import Options, Place
 from hub.connectors.details import DetailCalls
 from hub.connectors.formats import NotReadable
-from hub.connectors.graphql_options import GraphQLDetail, GraphQLOptions
-from hub.connectors.graphql_plan import Query, planned
+from hub.connectors.graphql_options import GraphQLOptions
+from hub.connectors.graphql_plan import PlannedDetail, Query, planned
 from hub.connectors.http import Answer, LoginExpired, Session, SourceBusy, Web, parse, retry_after
 from hub.connectors.masking import excerpt
-from hub.connectors.paging import ByCursor
+from hub.connectors.paging import ByCursor, ByLast
 from hub.connectors.paths import Reader, reader
 from hub.connectors.payloads import Records, keys_of
 from hub.connectors.since import Walk, window_parameters
@@ -57,11 +57,7 @@ class GraphQL:
         self._at_records = reader(plan.records)
         self._records = Records(plan.records)
         self._walker = Walker(plan.page, options.since, place.timezone, max_pages=options.limits.max_pages)
-        self._details = (
-            self._detail_calls(options.detail, plan.detail, plan.detail_records)
-            if options.detail and plan.detail
-            else None
-        )
+        self._details = [self._detail_calls(detail) for detail in plan.details]
 
     def between(self, start: datetime, end: datetime) -> Cursor:
         """Return the cursor of a walk over a stretch of the past. Raises SourceRefused."""
@@ -73,9 +69,10 @@ class GraphQL:
 
             async def ask(walk: Walk) -> Part:
                 part = await self._fetch(session, self._variables(walk))
-                if self._details is None:
-                    return part
-                return replace(part, whole=await self._details.join(session, part.tickets))
+                whole = part.tickets
+                for detail in self._details:
+                    whole = await detail.join(session, whole)
+                return replace(part, whole=whole)
 
             async with aclosing(self._walker.pages(cursor, ask)) as pages:
                 async for page in pages:
@@ -95,7 +92,7 @@ class GraphQL:
         options, page = self._options, self._page
         asked = page.parameters(walk.at)
         numbers = set(asked)
-        if isinstance(page, ByCursor) and isinstance(walk.at, str):
+        if isinstance(page, ByCursor | ByLast) and isinstance(walk.at, str):
             numbers.discard(page.send)
         if page.sends_since(walk.at):
             times = window_parameters(options.since, walk.window, self._zone)
@@ -114,8 +111,8 @@ class GraphQL:
         texts = {key: part if isinstance(part, str) else orjson.dumps(part).decode() for key, part in body.items()}
         return Request("GET", url, query=texts, headers=headers)
 
-    def _detail_calls(self, options: GraphQLDetail, query: Query, records: str) -> DetailCalls:
-        found = reader(records)
+    def _detail_calls(self, planned: PlannedDetail) -> DetailCalls:
+        options, query, found = planned.options, planned.query, reader(planned.records)
         paths = {name: reader(path) for name, path in options.variables.items()}
 
         def question(ticket: Ticket) -> Request | None:

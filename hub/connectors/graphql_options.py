@@ -3,12 +3,12 @@
 from collections.abc import Mapping, Sequence
 from typing import Annotated, Any, Literal, TypeAlias
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, model_validator
 
 from hub.connectors.auth import Auth
 from hub.connectors.base import Limits, Options, Retry
 from hub.connectors.http import Tls
-from hub.connectors.paging import ByCursor, ByOffset, ByPage, OnePage
+from hub.connectors.paging import ByCursor, ByLast, ByOffset, ByPage, OnePage
 from hub.connectors.paths import Path
 from hub.connectors.since import Since
 from hub.connectors.urls import Url
@@ -38,7 +38,9 @@ class ByRelay(Options):
     """The cursor stays good between runs: the next run goes on from it, and `since` is sent only without one."""
 
 
-GraphQLPaging: TypeAlias = Annotated[ByRelay | ByCursor | ByPage | ByOffset | OnePage, Field(discriminator="by")]
+GraphQLPaging: TypeAlias = Annotated[
+    ByRelay | ByCursor | ByPage | ByOffset | ByLast | OnePage, Field(discriminator="by")
+]
 
 
 class Document(Options):
@@ -97,8 +99,8 @@ class GraphQLOptions(Document):
     """How the list is paged; `send` names a variable, dots lead into it, such as `filter.offset`."""
     since: Since | None = None
     """How to ask only for what is new; `send` names a variable, such as `filter.updatedAfter`."""
-    detail: GraphQLDetail | None = None
-    """One more query for each ticket."""
+    detail: GraphQLDetail | list[GraphQLDetail] = Field(default_factory=list)
+    """One more query for each ticket, or several, one after the other: each can name what those before have joined."""
     errors: GraphQLErrors = GraphQLErrors()
     """What the errors of an answer mean."""
     auth: Auth | None = None
@@ -109,3 +111,15 @@ class GraphQLOptions(Document):
     """What the hub allows itself to take."""
     retry: Retry = Retry()
     """How often a question is asked again."""
+
+    @model_validator(mode="after")
+    def _joined_apart(self) -> "GraphQLOptions":
+        names = [detail.into for detail in self.details]
+        if len(set(names)) < len(names):
+            raise ValueError("two details are joined under one name: give each its own `into`")
+        return self
+
+    @property
+    def details(self) -> list[GraphQLDetail]:
+        """The details, however many are written."""
+        return [self.detail] if isinstance(self.detail, GraphQLDetail) else self.detail

@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 
 from hub.connectors.base import Place
 from hub.connectors.graphql_options import PERSISTED, ByRelay, Document, GraphQLDetail, GraphQLOptions
-from hub.connectors.paging import At, ByCursor, ByOffset, ByPage, OnePage, PageSize, Turn, is_yes
+from hub.connectors.paging import At, ByCursor, ByLast, ByOffset, ByPage, OnePage, PageSize, Turn, is_yes
 from hub.connectors.paths import reader
 from hub.connectors.written import Key, Written, written
 from hub.errors import OptionsError, SourceRefused
@@ -15,7 +15,7 @@ if TYPE_CHECKING:  # graphql-core is imported when a document is read: most sour
     from hub.connectors.documents import Operation
 
 Problem: TypeAlias = tuple[Key, str]
-Pages: TypeAlias = ByCursor | ByPage | ByOffset | OnePage
+Pages: TypeAlias = ByCursor | ByPage | ByOffset | ByLast | OnePage
 
 _TEXTS = {"String", "ID"}
 _NUMBERS = {"Int", "Float"}
@@ -57,8 +57,16 @@ class Plan:
     query: Query
     page: Pages
     records: str
-    detail: Query | None
-    detail_records: str
+    details: "tuple[PlannedDetail, ...]"
+
+
+@dataclass(frozen=True, slots=True)
+class PlannedDetail:
+    """What is asked about each ticket."""
+
+    options: GraphQLDetail
+    query: Query
+    records: str
 
 
 class RelayPages(ByCursor):
@@ -92,23 +100,18 @@ class _Asked:
 
 def planned(options: GraphQLOptions, place: Place) -> Plan:
     """Read the documents and plan the walk. Raises OptionsError with all that does not fit together."""
-    main, flaws = _asked(options, ("query",), place)
-    detail, more_flaws = _asked(options.detail, ("detail", "query"), place) if options.detail else (None, [])
-    problems = [*flaws, *more_flaws]
-    if not flaws:
-        problems += _of_walk(options, main.operation)
-        problems += _of_list(options, main)
-    if options.detail and detail and not more_flaws:
-        problems += _of_detail(options.detail, detail)
+    main, problems = _asked(options, ("query",), place)
+    if not problems:
+        problems = [*_of_walk(options, main.operation), *_of_list(options, main)]
+    details = []
+    for number, detail in enumerate(options.details):
+        key: Key = ("detail", number) if isinstance(options.detail, list) else ("detail",)
+        asked, flaws = _asked(detail, (*key, "query"), place)
+        problems += flaws or _of_detail(detail, asked, key)
+        details.append(PlannedDetail(detail, asked.query, _detail_records(detail, asked.operation)))
     if problems:
         raise OptionsError(*problems)
-    return Plan(
-        main.query,
-        _pages(options, main.operation),
-        _records(options, main.operation),
-        detail.query if detail else None,
-        _detail_records(options.detail, detail.operation) if options.detail and detail else "",
-    )
+    return Plan(main.query, _pages(options, main.operation), _records(options, main.operation), tuple(details))
 
 
 def _asked(options: Document, key: Key, place: Place) -> tuple[_Asked, list[Problem]]:
@@ -214,7 +217,7 @@ def _sent(options: GraphQLOptions) -> Iterator[tuple[Key, str]]:
 def _is_sent_at_once(key: Key, options: GraphQLOptions) -> bool:
     """Whether the first question of the first run carries it."""
     if key == ("page", "send"):
-        return isinstance(options.page, ByPage | ByOffset)
+        return isinstance(options.page, ByPage | ByOffset | ByLast) and options.page.first() is not None
     return key[0] != "since" or (options.since is not None and options.since.start is not None)
 
 
@@ -260,10 +263,10 @@ def _unselected(paths: Mapping[Key, str | None], operation: "Operation") -> Iter
             yield key, f"{path}: the query asks for no `{wrong[0]}` there{meant(*wrong)}"
 
 
-def _of_detail(options: GraphQLDetail, asked: _Asked) -> Iterator[Problem]:
+def _of_detail(options: GraphQLDetail, asked: _Asked, key: Key) -> Iterator[Problem]:
     if asked.operation is None or asked.text is None:
         return
-    named: dict[Key, str] = {("detail", "variables", name): name for name in options.variables}
+    named: dict[Key, str] = {(*key, "variables", name): name for name in options.variables}
     yield from _undeclared(named, asked.operation)
     yield from _unfilled(asked.operation, asked.text, options.variables.keys(), {})
-    yield from _unselected({("detail", "records"): options.records}, asked.operation)
+    yield from _unselected({(*key, "records"): options.records}, asked.operation)

@@ -151,6 +151,17 @@ async def test_a_cursor_of_digits_stays_the_text_that_it_is():
     assert variables(upstream) == [{}, {"c": "0042"}]
 
 
+@pytest.mark.parametrize(("declared", "first", "later"), [("bigint!", 0, 2), ("String!", "0", "2")])
+async def test_a_table_that_is_asked_beyond_its_last_id_is_walked(declared, first, later):
+    query = f"query ($after: {declared}) {{ tickets(where: {{id: {{_gt: $after}}}}) {{ id }} }}"
+    page = {"by": "last", "send": "after", "from": "id", "first": 0}
+    async with serving(in_turn(given({"id": 1}, {"id": 2}), given())) as upstream:
+        found = await tickets(graphql(upstream.url, query, records="data.tickets", page=page))
+
+    assert ids(found) == [1, 2]
+    assert variables(upstream) == [{"after": first}, {"after": later}]
+
+
 async def test_nodes_are_read_where_the_query_has_no_edges_and_null_ones_are_none():
     query = "query ($after: String) { me { all: tickets(after: $after) { pageInfo { hasNextPage endCursor } %s } } }"
     last = {"hasNextPage": False, "endCursor": None}
@@ -281,6 +292,17 @@ async def test_a_ticket_without_the_value_of_a_variable_is_not_asked_about():
 
     assert found == [{**rows[0], "detail": ["noted"]}, *rows[1:]]
     assert variables(upstream)[1:] == [{"number": "7"}]
+
+
+async def test_several_details_follow_one_another_and_know_what_came_before():
+    organ = {"query": "query ($no: ID!) { organ(no: $no) { id } }", "variables": {"no": "organ"}, "into": "organ"}
+    head = {"query": "query ($id: Int!) { head(id: $id) { name } }", "variables": {"id": "organ.id"}, "into": "head"}
+    answers = given({"id": 1, "organ": "A"}), {"data": {"organ": {"id": "7"}}}, {"data": {"head": {"name": "李某"}}}
+    async with serving(in_turn(*answers)) as upstream:
+        found = await tickets(plain(upstream.url, detail=[organ, head]))
+
+    assert found == [{"id": 1, "organ": {"id": "7"}, "head": {"name": "李某"}}]
+    assert variables(upstream)[1:] == [{"no": "A"}, {"id": 7}]
 
 
 async def test_an_endpoint_that_is_gone_is_not_a_ticket_without_detail():

@@ -54,6 +54,15 @@ def legacy() -> Iterator[Legacy]:
 
 
 @pytest.fixture
+def user(legacy: Legacy) -> Iterator[str]:
+    """A user who may read the database, and is gone afterwards."""
+    name = f"hub_{uuid.uuid4().hex[:8]}"
+    legacy.run(f"create user {name}@'127.0.0.1'", f"grant select on {legacy.name}.* to {name}@'127.0.0.1'")
+    yield name
+    legacy.run(f"drop user {name}@'127.0.0.1'")
+
+
+@pytest.fixture
 def gd(legacy: Legacy) -> Legacy:
     legacy.run("create table gd (id int primary key, bt varchar(200), xgsj datetime, key (xgsj, id))")
     return legacy
@@ -409,17 +418,13 @@ async def test_a_table_that_somebody_alters_is_not_waited_for_without_end(gd):
     blocker.close()
 
 
-async def test_a_server_with_no_connection_to_spare_is_busy(gd):
-    user = f"hub_{uuid.uuid4().hex[:8]}"
-    gd.run(f"create user {user}@'127.0.0.1'", f"grant select on {gd.name}.* to {user}@'127.0.0.1'")
+async def test_a_server_with_no_connection_to_spare_is_busy(gd, user):
     gd.run(f"alter user {user}@'127.0.0.1' with max_user_connections 1")
-    dsn = gd.dsn().replace("root@", f"{user}@")
     taken = pymysql.connect(host="127.0.0.1", port=gd.port, user=user)
 
     with pytest.raises(SourceUnavailable, match="OperationalError 1226"):
-        await pages(gd.sql(dsn, table="gd"))
+        await pages(gd.sql(gd.dsn().replace("root@", f"{user}@"), table="gd"))
     taken.close()
-    gd.run(f"drop user {user}@'127.0.0.1'")
 
 
 @pytest.mark.parametrize(
@@ -441,9 +446,8 @@ async def test_what_the_database_does_not_know_is_named(gd, options, told):
 
 
 @pytest.mark.parametrize("separate", [True, False])
-async def test_a_wrong_password_is_refused_and_never_told(gd, separate):
-    user = f"hub_{uuid.uuid4().hex[:8]}"
-    gd.run(f"create user {user}@'127.0.0.1' identified by 'right'")
+async def test_a_wrong_password_is_refused_and_never_told(gd, user, separate):
+    gd.run(f"set password for {user}@'127.0.0.1' = password('right')")
     secret = "s3cr3t@/:wort"
     given = "" if separate else ":s3cr3t%40%2F%3Awort"
     options = {"password": secret} if separate else {}
@@ -452,7 +456,6 @@ async def test_a_wrong_password_is_refused_and_never_told(gd, separate):
         await pages(gd.sql(gd.dsn().replace("root@", f"{user}{given}@"), table="gd", **options))
 
     assert "s3cr3t" not in str(caught.value) + repr(caught.value.__context__) + repr(caught.value.__cause__)
-    gd.run(f"drop user {user}@'127.0.0.1'")
 
 
 async def test_a_database_that_is_not_there_is_refused(legacy):

@@ -218,6 +218,15 @@ async def test_children_are_found_whatever_the_kind_of_their_key(legacy):
 
 
 @pytest.fixture
+async def role(legacy: Legacy) -> AsyncIterator[str]:
+    """A role that may log in and nothing more, and is gone afterwards."""
+    name = f"hub_{uuid.uuid4().hex[:8]}"
+    await legacy.run(f"create role {name} login", "select 1")
+    yield name
+    await legacy.run(f"drop role {name}", "select 1")
+
+
+@pytest.fixture
 async def gd(legacy: Legacy) -> Legacy:
     await legacy.run(
         "create table gd (id int primary key, bt text, xgsj timestamp)",
@@ -330,13 +339,11 @@ async def test_a_connection_that_dies_under_a_query_is_worth_another_try(gd):
         await pull
 
 
-async def test_a_server_with_no_connection_to_spare_is_busy(gd):
-    user = f"hub_{uuid.uuid4().hex[:8]}"
-    await gd.run(f"create role {user} login connection limit 0", "select 1")
+async def test_a_server_with_no_connection_to_spare_is_busy(gd, role):
+    await gd.run(f"alter role {role} connection limit 0", "select 1")
 
     with pytest.raises(SourceUnavailable, match="53300"):
-        await pages(gd.sql(gd.dsn.replace("postgres@", f"{user}@"), table="gd"))
-    await gd.run(f"drop role {user}", "select 1")
+        await pages(gd.sql(gd.dsn.replace("postgres@", f"{role}@"), table="gd"))
 
 
 async def test_a_table_that_somebody_locks_is_not_waited_for_without_end(gd):
@@ -365,13 +372,9 @@ async def test_what_the_database_does_not_know_is_named(gd, options, told):
         await pages(gd.sql(**options))
 
 
-async def test_a_table_that_may_not_be_read_is_named(gd):
-    user = f"hub_{uuid.uuid4().hex[:8]}"
-    await gd.run(f"create role {user} login", "select 1")
-
+async def test_a_table_that_may_not_be_read_is_named(gd, role):
     with pytest.raises(SourceRefused, match="permission denied for table gd"):
-        await pages(gd.sql(gd.dsn.replace("postgres@", f"{user}@"), table="gd"))
-    await gd.run(f"drop role {user}", "select 1")
+        await pages(gd.sql(gd.dsn.replace("postgres@", f"{role}@"), table="gd"))
 
 
 async def test_a_user_or_a_database_that_is_not_there_is_refused_without_the_password(gd):
