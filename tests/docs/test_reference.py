@@ -59,7 +59,7 @@ def _keys(shape: Any, known: dict[str, Any]) -> list[str]:
     if not isinstance(shape, dict):
         return []
     found = _keys(known[name], known) if (name := str(shape.get("$ref", "")).removeprefix("#/$defs/")) else []
-    properties = {key: value for key, value in shape.get("properties", {}).items() if key != "map"}
+    properties = {key: value for key, value in shape.get("properties", {}).items() if key not in ("map", "outward")}
     rest = [value for key, value in shape.items() if key != "properties"]
     return [*found, *properties, *_keys(list(properties.values()), known), *_keys(rest, known), *_map_key(shape)]
 
