@@ -17,6 +17,7 @@ from hub.cli.failures import FAILED
 from hub.cli.stopping import until_stopped
 from hub.cli.voice import answer, columns, counted, talk, visible
 from hub.config import Source
+from hub.connectors.base import looking
 from hub.errors import TicketRejected
 from hub.model import Appeal, Ticket
 from hub.normalize import normalize
@@ -50,11 +51,12 @@ def try_source(asked: Asked, name: str, limit: int) -> int:
 async def _pulled(source: Source, limit: int) -> list[Ticket]:
     tickets: list[Ticket] = []
     # Closing the generator closes its connections now, not at some later time.
-    async with aclosing(source.connector.pull(None)) as pages:
-        async for page in pages:
-            tickets += page.tickets
-            if len(tickets) >= limit:
-                break
+    with looking():
+        async with aclosing(source.connector.pull(None)) as pages:
+            async for page in pages:
+                tickets += page.tickets
+                if len(tickets) >= limit:
+                    break
     return tickets[:limit]
 
 

@@ -3,7 +3,8 @@
 import ast
 import inspect
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import timedelta
 from functools import cache
@@ -97,6 +98,8 @@ class Connector(Protocol):
 
     `pull` yields pages oldest first where the protocol can; each page's cursor resumes after it, and pulling the same
     cursor again is harmless. It raises SourceUnavailable or SourceRefused and nothing else, and never retries itself.
+    Whoever asks for the page after one has committed that one, so that a file may be moved now, or a mail be flagged;
+    unless `only_looking()`.
     """
 
     options_type: ClassVar[type[Options]]
@@ -106,3 +109,21 @@ class Connector(Protocol):
     def __init__(self, options: Any, place: Place) -> None: ...
 
     def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]: ...
+
+
+_LOOKING = ContextVar("looking", default=False)
+
+
+@contextmanager
+def looking() -> Iterator[None]:
+    """Within it pages are looked at and thrown away, as `hub try` does: connectors leave everything where it is."""
+    token = _LOOKING.set(True)
+    try:
+        yield
+    finally:
+        _LOOKING.reset(token)
+
+
+def only_looking() -> bool:
+    """Tell whether what is pulled now is thrown away: then nothing may be moved, flagged or acknowledged."""
+    return _LOOKING.get()
