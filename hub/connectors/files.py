@@ -167,7 +167,7 @@ class _Run:
         self._folder = folder
         self._mark = mark
         self._left_out = left_out
-        self._trouble: SourceRefused | None = None
+        self._trouble: SourceError | None = None
 
     async def pages(self) -> AsyncGenerator[Page, None]:
         seen = self._mark.seen
@@ -290,7 +290,7 @@ class _Run:
                 await (
                     self._folder.move(entry, after.move_to) if isinstance(after, Move) else self._folder.remove(entry)
                 )
-        except SourceRefused as error:
+        except SourceError as error:
             self._trouble = self._trouble or error
 
 

@@ -14,7 +14,7 @@ from hub.errors import SourceRefused, SourceUnavailable
 
 T = TypeVar("T")
 
-_MOST_NAMES = 250_000
+_MOST_NAMES = 100_000
 _DEEPEST = 20
 _MOST_TWINS = 100
 _SCHEMES = ("sftp", "ftp", "ftps", "http", "https")

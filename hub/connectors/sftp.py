@@ -39,9 +39,10 @@ _LEGACY = {
 async def opened(server: Server) -> AsyncIterator["SftpFolder"]:
     """Log in, and keep one connection for the run."""
     watch = _HostKeys(server.auth.fingerprints)
+    login = await asyncio.to_thread(_login, server, watch)  # Opening a key takes long, as it should.
     with _told(server, watch):
         async with asyncio.timeout(server.patience):
-            connection = await asyncssh.connect(**_login(server, watch))
+            connection = await asyncssh.connect(**login)
     async with connection:
         with _told(server, watch):
             async with asyncio.timeout(server.patience):
