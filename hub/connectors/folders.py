@@ -98,6 +98,8 @@ def address(at: str) -> Address | None:
         raise ValueError(f"no folder is reached by {parts.scheme}://; write a path, or an address with {known}")
     if parts.password is not None:
         raise ValueError("the address holds a password; write it as auth.password")
+    if parts.query and parts.scheme.startswith("http"):
+        raise ValueError("the address of a folder has no query; leave out what begins with ?")
     path = unquote(f"{parts.path}?{parts.query}" if parts.query else parts.path) or "/"
     user = unquote(parts.username) if parts.username else None
     return Address(parts.scheme, parts.hostname or "", parts.port, user, path.removeprefix("/~/"))

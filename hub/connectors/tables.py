@@ -57,7 +57,8 @@ _CELL = re.compile(rb' r="([A-Z]{1,3})([0-9]{1,7})"')
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
 _WIDEST_TABLE = 1000
-_END_LINES = ("br", "p", "div", "li")
+_MOST_REPEATED = 200_000
+_END_LINES = ("br", "p", "div", "li", "tr", "td", "th")
 _LINE_END = "\u2028"
 _META_CHARSET = re.compile(rb"""(?i)<meta[^>]{0,200}charset\s*=\s*["']?\s*([a-z0-9._-]+)""")
 
@@ -386,7 +387,7 @@ def html_rows(
     of pages, and left out. Raises NotReadable for a page without such a table.
     """
     names: list[str] = []
-    for number, cells in enumerate(_grid(_table(_page_tree(data, charset, encoding), options.table)), 1):
+    for number, cells in enumerate(_grid(_table(page_tree(data, charset, encoding), options.table)), 1):
         if number == options.header:
             names = column_names(_text_of(cell) for cell in cells)
         elif number > options.header and len(names) > 1 and len({id(cell) for cell in cells}) == 1 and len(cells) > 1:
@@ -397,7 +398,8 @@ def html_rows(
         raise NotReadable(f"holds a table of fewer than {options.header} rows", hint="check html.header")
 
 
-def _page_tree(data: bytes, charset: str | None, encoding: str | None) -> etree._Element:
+def page_tree(data: bytes, charset: str | None, encoding: str | None) -> etree._Element:
+    """Parse an HTML page as browsers do, scripts and comments left out. Raises NotReadable for what is none."""
     declared = _META_CHARSET.search(data[:4096])
     likely = [charset, declared[1].decode() if declared else None, "utf-8", "gb18030"]
     text = decode(data, [encoding] if encoding else [name for name in likely if name])
@@ -432,6 +434,7 @@ def _table(tree: etree._Element, number: int | None) -> list[etree._Element]:
 def _grid(rows: Iterable[etree._Element]) -> Iterator[list[etree._Element]]:
     """Lay the cells of each row out, one a column, those that span rows or columns in each of their places."""
     hanging: dict[int, tuple[int, etree._Element]] = {}
+    repeated = 0
     for row in rows:
         laid: dict[int, etree._Element] = {column: cell for column, (_, cell) in hanging.items()}
         hanging = {column: (left - 1, cell) for column, (left, cell) in hanging.items() if left > 1}
@@ -445,6 +448,8 @@ def _grid(rows: Iterable[etree._Element]) -> Iterator[list[etree._Element]]:
                     hanging[place] = (below, cell)
             if len(laid) > _WIDEST_TABLE:
                 raise NotReadable(f"holds a table of more than {_WIDEST_TABLE} columns")
+        if (repeated := repeated + len(laid) - len(row)) > _MOST_REPEATED:
+            raise NotReadable("holds a table whose cells span too much")
         if laid:
             yield [laid[place] for place in sorted(laid)]
 
