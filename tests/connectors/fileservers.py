@@ -22,6 +22,7 @@ class FileServer:
     auth: dict[str, Any]
     root: Path
     stop: Callable[[], Any]
+    password: str = PASSWORD
     logins: list[str] = field(default_factory=list)
 
 
@@ -45,7 +46,7 @@ class Door(asyncssh.SSHServer):
 
     def validate_password(self, username: str, password: str) -> bool:
         self._server.logins.append(username)
-        return (username, password) == ("hub", PASSWORD)
+        return (username, password) == ("hub", self._server.password)
 
     def public_key_auth_supported(self) -> bool:
         return self._client_key is not None
@@ -97,8 +98,8 @@ async def ftp_server(
     root: Path, *, serve: type[aioftp.Server] = aioftp.Server, scheme: str = "ftp", **options: Any
 ) -> AsyncIterator[FileServer]:
     """Serve a folder by FTP, the way `serve` does it."""
-    user = aioftp.User("hub", PASSWORD, base_path=root, home_path="/")
-    ftp = serve([user], wait_future_timeout=5, **options)
+    server = FileServer("", {"password": PASSWORD}, root, lambda: None)
+    ftp = serve(Users(server), wait_future_timeout=5, **options)
     await ftp.start("127.0.0.1", 0)
 
     def stop() -> None:
@@ -106,9 +107,21 @@ async def ftp_server(
         for stream in list(ftp.connections):
             stream.close()
 
-    yield FileServer(f"{scheme}://hub@127.0.0.1:{ftp.server_port}/", {"password": PASSWORD}, root, stop)
+    server.at, server.stop = f"{scheme}://hub@127.0.0.1:{ftp.server_port}/", stop
+    yield server
     with suppress(asyncio.CancelledError):
         await ftp.close()
+
+
+class Users(aioftp.MemoryUserManager):
+    """Knows `hub`, by the password that the server has just now."""
+
+    def __init__(self, server: FileServer) -> None:
+        super().__init__([aioftp.User("hub", "", base_path=server.root, home_path="/")])
+        self._server = server
+
+    async def authenticate(self, user: aioftp.User, password: str) -> bool:
+        return password == self._server.password
 
 
 Serving = Callable[..., AbstractAsyncContextManager[FileServer]]

@@ -10,6 +10,7 @@ import orjson
 
 from hub.connectors import REGISTRY
 from hub.connectors.base import Connector, Place
+from hub.errors import SourceError
 from hub.model import Cursor, Page, Ticket
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -33,6 +34,18 @@ async def pages(connector: Connector, cursor: Cursor | None = None) -> list[Page
 
 async def tickets(connector: Connector, cursor: Cursor | None = None) -> list[Ticket]:
     return [ticket for page in await pages(connector, cursor) for ticket in page.tickets]
+
+
+async def broken_off(connector: Connector, cursor: Cursor | None = None) -> tuple[list[Page], SourceError]:
+    """Pull a run that ends in an error; gives what came before it, and the error."""
+    found: list[Page] = []
+    try:
+        async with aclosing(connector.pull(cursor)) as stream:
+            async for page in stream:
+                found.append(page)  # noqa: PERF401  # what came before the error is wanted
+    except SourceError as error:
+        return found, error
+    raise AssertionError("the run ended well")
 
 
 def stored(cursor: Cursor) -> Cursor:

@@ -16,10 +16,14 @@ from hub.errors import SourceError, SourceRefused, SourceUnavailable
 from hub.model import Ticket
 
 
-@pytest.fixture(params=sorted(REGISTRY))
+@pytest.fixture(params=sorted(WORLDS))
 async def world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[World]:
     async with AsyncExitStack() as stack:
         yield await WORLDS[request.param](stack, tmp_path)
+
+
+def test_every_connector_has_a_world():
+    assert {name.partition("-")[0] for name in WORLDS} == set(REGISTRY)
 
 
 def numbers(tickets: list[Ticket]) -> list[int]:
