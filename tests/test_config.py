@@ -51,6 +51,11 @@ MORE = "    url: https://housing.example.gov.cn/api/tickets\n"
 SCHEMA_CANNOT_SEE = {
     *("api-key-nowhere", "auth-none", "auth-two-ways", "date-on-a-text"),
     *("files-encoding-unknown", "files-marker-for-all", "files-of-unknown-form", "files-outside-the-folder"),
+    *("files-auth-for-a-folder", "files-behind-no-known-door", "files-ftp-with-a-host-key"),
+    *("files-host-key-of-another-kind", "files-key-is-no-key", "files-names-in-no-encoding"),
+    *("files-moved-behind-http", "files-moved-to-where-they-are", "files-password-in-the-address"),
+    *("files-sftp-without-auth", "files-sftp-without-host-key", "files-zip-in-zip", "files-zip-without-inside"),
+    "mailbox-without-a-proof",
     "open311-window-too-long",
     *("cron-never", "cron-of-six-fields", "cron-out-of-range", "zero-interval", "endless-interval"),
     *("jitter-longer-than-interval", "retry-waits-backwards"),

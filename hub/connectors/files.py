@@ -36,8 +36,8 @@ class Ready(Options):
     marker: str | None = None
     """A file beside it that says so, such as `{name}.ok`; `{stem}` is the name without its end."""
     unchanged_for: Duration | None = None
-    """Neither written, renamed nor touched for this long; 10s where there is no marker. Of a file on a server we must
-    have seen so ourselves, by our own clock: up to 1m a run waits for it, more is left to the next run."""
+    """Neither written, renamed nor touched for this long; 10s where there is no marker. On a server, two of our looks
+    that are this far apart must agree: up to 1m a run waits for the second, more is left to the next run."""
 
     @field_validator("marker")
     @classmethod
@@ -65,10 +65,20 @@ class Move(Options):
     """A folder beside or below, such as `done/`; it is made where it is missing."""
 
 
-class FilesOptions(Reading):
+class At(Options):
+    """Where the files are; apart, so that it stands first in the reference."""
+
     at: str
-    """The folder: relative to connectors.yaml, absolute, or on a server: `sftp://user@host/folder/`, also `ftp`,
-    `ftps` and `https`. `/~/` begins in the user's own folder."""
+    """The folder: relative to connectors.yaml, absolute, or `sftp://user@host/folder/`, also `ftp`, `ftps`, `https`."""
+
+    @field_validator("at")
+    @classmethod
+    def _leads_somewhere(cls, at: str) -> str:
+        address(at)
+        return at
+
+
+class FilesOptions(Reading, At):
     auth: FileAuth | None = Field(None, validate_default=True)
     """How the hub and a file server know each other."""
     ready: Ready = Ready()
@@ -85,12 +95,6 @@ class FilesOptions(Reading):
     """`max_body` bounds a file, after decompression; `timeout` each step, or piece of a file; `rate` is for HTTP."""
     retry: Retry = Retry()
     """HTTP: how often a question is asked again."""
-
-    @field_validator("at")
-    @classmethod
-    def _leads_somewhere(cls, at: str) -> str:
-        address(at)
-        return at
 
     @field_validator("auth")
     @classmethod

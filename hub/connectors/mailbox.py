@@ -8,10 +8,10 @@ from dataclasses import dataclass, replace
 from datetime import date, timedelta
 from fnmatch import fnmatchcase
 from itertools import islice
-from typing import Any, ClassVar, Literal
+from typing import Annotated, Any, ClassVar, Literal
 from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator, model_validator
+from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
 
 from hub.connectors.base import Limits, Options, Place, only_looking
 from hub.connectors.formats import NotReadable
@@ -28,6 +28,27 @@ _FULL = 8 * 2**20  # bytes of mails that make a page, however few they are
 _MEMORY = timedelta(days=2)
 _MOST_LEFT = 1000
 _BODY = frozenset({"text", "html", "attachments"})
+
+
+def _mail_server(url: str) -> str:
+    try:
+        parts = urlsplit(url)
+        usable = parts.scheme in _PORTS and bool(parts.hostname) and (parts.port or 1) > 0
+    except ValueError:
+        usable = False
+    if not usable or any(char.isspace() for char in url):
+        raise ValueError("not a mail server such as imaps://imap.example.gov.cn")
+    if parts.username is not None:
+        raise ValueError("the URL holds a user; write user and password under `auth`")
+    if parts.path.strip("/"):
+        raise ValueError("the URL ends with the server; write the folder as `folder`")
+    return url
+
+
+MailUrl = Annotated[
+    str, AfterValidator(_mail_server), WithJsonSchema({"type": "string", "pattern": "^imaps?://[^/@]+/?$"})
+]
+"""The address of a mail server, and nothing but the server."""
 
 
 class MailAuth(Options):
@@ -61,18 +82,21 @@ class Attachments(Reading):
     """Adds what the headers of the mail say to each ticket under this key, such as `mail`, for `mail.received`."""
 
 
-class Flag(Options):
-    flag: Literal["seen"]
-    """Marks a mail as seen."""
-
-
-class MoveMail(Options):
-    move_to: str = Field(min_length=1)
+class AfterMail(Options):
+    move_to: str | None = Field(None, min_length=1)
     """A folder of the mailbox, in its own words, such as `已处理`; it is made where it is missing."""
+    flag: Literal["seen"] | None = None
+    """`seen` marks the mail as seen, and leaves it where it is."""
+
+    @model_validator(mode="after")
+    def _one_thing(self) -> "AfterMail":
+        if (self.move_to is None) == (self.flag is None):
+            raise ValueError("write either `move_to` or `flag`")
+        return self
 
 
 class MailboxOptions(Options):
-    url: str
+    url: MailUrl
     """The server: `imaps://imap.163.com`, or `imap://…`, which turns to TLS before anything else is said."""
     auth: MailAuth
     """Who reads the mailbox."""
@@ -86,7 +110,7 @@ class MailboxOptions(Options):
     """Only mails that came in since this day."""
     attachments: Attachments | None = None
     """Reads tickets from attachments, one a row; left out, every mail is a ticket."""
-    after: Literal["leave"] | MoveMail | Flag = "leave"
+    after: Literal["leave"] | AfterMail = "leave"
     """What becomes of a mail once its tickets are kept: `leave`, `move_to` or `flag`. Left, it is not even seen."""
     size: int = Field(100, ge=1, le=10_000)
     """How many tickets make a page."""
@@ -94,22 +118,6 @@ class MailboxOptions(Options):
     """Whose certificates to trust."""
     limits: Limits = Limits()
     """`max_body` bounds a mail, and its attachments after decompression; `timeout` each step, or piece of a mail."""
-
-    @field_validator("url")
-    @classmethod
-    def _is_a_server(cls, url: str) -> str:
-        try:
-            parts = urlsplit(url)
-            usable = parts.scheme in _PORTS and bool(parts.hostname) and (parts.port or 1) > 0
-        except ValueError:
-            usable = False
-        if not usable or any(char.isspace() for char in url):
-            raise ValueError("not a mail server such as imaps://imap.example.gov.cn")
-        if parts.username is not None:
-            raise ValueError("the URL holds a user; write user and password under `auth`")
-        if parts.path.strip("/"):
-            raise ValueError("the URL ends with the server; write the folder as `folder`")
-        return url
 
 
 @dataclass(frozen=True, slots=True)
@@ -289,10 +297,10 @@ class _Run:
     async def _tidy(self) -> None:
         """Do `after` to the mails whose tickets are kept. What is refused keeps no mail from being read."""
         after, left = self._options.after, self._mark.left
-        if not left or not self._to_change:
+        if not left or not self._to_change or after == "leave":
             return
         try:
-            await (self._imap.move(left, after.move_to) if isinstance(after, MoveMail) else self._imap.flag_seen(left))
+            await (self._imap.move(left, after.move_to) if after.move_to else self._imap.flag_seen(left))
         except SourceRefused as error:
             self._trouble = self._trouble or error
         else:
