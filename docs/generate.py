@@ -6,7 +6,7 @@ import re
 import sys
 import textwrap
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime, timedelta
 from enum import Enum
@@ -28,7 +28,7 @@ from hub.cli import app
 from hub.config.models import FileKeys, SourceKeys
 from hub.connectors import REGISTRY
 from hub.connectors.base import Options, texts_below
-from hub.normalize import Rule
+from hub.mapping.rules import APPEAL, ATTRIBUTES, ENTRY, EVENT, Rule
 from hub.schema.limits import Limits
 from hub.schema.problems import CODES
 from hub.schema.schema import core_schema, schema_sdl
@@ -97,6 +97,11 @@ def connectors_page() -> str:
         shelf.table(FileKeys),
         "## Every source",
         shelf.table(SourceKeys),
+        "## Every register",
+        (
+            "The same, less `class` and `integration`. Its map fills the "
+            "[fields of an entry](appeal.md#entries-of-a-register)."
+        ),
     ]
     parts += shelf.nested("###")
     for name, connector in REGISTRY.items():
@@ -139,6 +144,8 @@ class _Shelf:
         key = field.alias or name
         models = list(_models(field.annotation))
         kind = self._links(models, path, key) if models else _in_words(field)
+        if models and (texts := [_type(one) for one in _leaves(field.annotation) if one in (str, SecretStr)]):
+            kind = f"{texts[0]} or {kind}"
         return (f"`{key}`", kind, _default(field), text or field.description or ("This way." if key == "by" else ""))
 
     def _links(self, models: Sequence[type[BaseModel]], path: str, key: str) -> str:
@@ -152,8 +159,8 @@ class _Shelf:
         return " or ".join(f"[{self._headings[model]}](#{anchor(self._headings[model])})" for model in models)
 
     def _heading(self, path: str, model: type[BaseModel]) -> str:
-        by = model.model_fields.get("by")
-        heading = f"`{path}`" if by is None else f"`{path}` with `by: {get_args(by.annotation)[0]}`"
+        ways = get_args(by.annotation) if (by := model.model_fields.get("by")) else ()
+        heading = f"`{path}` with `by: {ways[0]}`" if ways else f"`{path}`"
         if path in _ambiguous_keys() and model not in _shared_models():
             heading = f"{heading} of `{self._connector}`"
         return heading if heading not in self._headings.values() else f"{heading}, {_spoken(model.__name__)}"
@@ -186,6 +193,19 @@ def _models(annotation: Any) -> Iterator[type[BaseModel]]:
         yield from _models(inner)
 
 
+def _leaves(annotation: Any) -> Iterator[Any]:
+    """The types of the values, without what names them."""
+    inner = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        inner = inner[:1]
+    elif get_origin(annotation) in (dict, Mapping):
+        inner = inner[1:]
+    for one in inner:
+        yield from _leaves(one)
+    if not inner:
+        yield annotation
+
+
 _NAMES = {
     str: "text",
     int: "number",
@@ -215,7 +235,7 @@ def _type(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(_type(one) for one in inner if one is not types.NoneType))
     if origin is not None:
-        return f"table of {_type(inner[1])}" if len(inner) == 2 and inner[0] is str else f"list of {_type(inner[0])}"
+        return f"table of {_type(inner[1])}" if issubclass(origin, Mapping) else f"list of {_type(inner[0])}"
     if annotation is Any:
         return "anything"
     if isinstance(annotation, type) and issubclass(annotation, Enum):
@@ -274,7 +294,13 @@ def mapping_page() -> str:
         inspect.cleandoc(Rule.__doc__ or ""),
         "## Steps",
         _table(("step", "type", "what it does"), steps),
-        "## What holds for every source",
+        "## Functions that a path may call",
+        (
+            "Beside those of [JMESPath](https://jmespath.org/specification.html#built-in-functions), such as `join`, "
+            "`sort_by` and `to_string`: what is no text, list or object reads as null."
+        ),
+        _table(("function", "what it gives"), _FUNCTIONS),
+        "## What holds for every appeal",
         _list_in(inspect.getdoc(inspect.getmodule(_normalize())) or ""),
     ]
     for name, connector in REGISTRY.items():
@@ -286,6 +312,20 @@ def mapping_page() -> str:
                 _table(("field", "rule"), rows),
             ]
     return _page("Steps of a mapping", *parts)
+
+
+_FUNCTIONS = (
+    ("`split(text, ',')`", "The parts of a text, blanks trimmed, empty ones kept."),
+    ("`replace(text, old, new)`", "The text with every `old` replaced."),
+    (
+        "`lower(text)`, `upper(text)`, `trim(text)`",
+        "The text in small or capital letters, or without blanks around it.",
+    ),
+    ("`items(object)`", "An object as a list of [key, value]."),
+    ("`from_items(list)`", "A list of [key, value] as an object: `from_items(questions[].[code, answer])`."),
+    ("`zip(list, list)`", "Two lists place by place: `from_items(zip(split(names, ','), split(values, ',')))`."),
+    ("`parse_json(text)`", "What a text that is JSON holds: `parse_json(extend1).floor`."),
+)
 
 
 def _normalize() -> Callable[..., Any]:
@@ -307,18 +347,20 @@ def _yaml(rule: Any) -> str:
 def appeal_page() -> str:
     from hub.model import Appeal  # noqa: PLC0415  # not the schema's type of that name
 
-    targets = _targets()
+    targets = {target.attribute: target for target in APPEAL.targets.values()}
     described = {name: field.description or "" for name, field in _object("Appeal").fields.items()}
     described |= {f"reporter.{name}": field.description or "" for name, field in _object("Reporter").fields.items()}
     described |= {f"location.{name}": field.description or "" for name, field in _object("Location").fields.items()}
     described |= _SHOWN_OTHERWISE
     rows = []
     for each in fields(Appeal):
-        if target := targets.get(each.name):
+        if (target := targets.get(each.name)) and target.name != ATTRIBUTES:
             shown = ".".join(to_camel_case(part) for part in target.name.split("."))
             need = _NEEDED.get(target.name, "")
-            rows.append((f"`{target.name}`", f"`{shown}`", _appeal_type(target.type), need, described[shown]))
+            kind = "[events](#events)" if target.name == "events" else _appeal_type(target.type)
+            rows.append((f"`{target.name}`", f"`{shown}`", kind, need, described[shown]))
     rows.append(("`attributes.NAME`", "`attributes`", "anything", "", described["attributes"]))
+    rows.append(("`attributes`", "`attributes`", "object", "", "All values of an object at once, under their names."))
     parts = [
         (
             "The one record that every ticket becomes. A mapping fills fields by the names on the left; GraphQL "
@@ -331,6 +373,12 @@ def appeal_page() -> str:
             "The hub adds `id`, `version`, `firstServedAt`, `lastServedAt`, `source` and `changes`: see "
             "[schema.graphql](schema.graphql)."
         ),
+        "## Events",
+        "`events` takes `{from: PATH, each: RULES}`; these are the fields of each.",
+        _table(("in connectors.yaml", "type", "what it is"), _event_rows()),
+        "## Entries of a register",
+        "What a map under `registers` fills. `hub entries REGISTER` lists them.",
+        _table(("in connectors.yaml", "type", "", "what it is"), _entry_rows()),
     ]
     for heading, name in _ENUMS.items():
         words = core_schema().type_map[name]
@@ -340,6 +388,37 @@ def appeal_page() -> str:
     return _page("Fields of an appeal", *parts)
 
 
+def _event_rows() -> Iterator[tuple[str, ...]]:
+    described = _object("Event").fields
+    for target in EVENT.targets.values():
+        yield (
+            f"`{target.name}`",
+            _appeal_type(target.type),
+            described[to_camel_case(target.name)].description or "",
+        )
+
+
+def _entry_rows() -> Iterator[tuple[str, ...]]:
+    for name, target in ENTRY.targets.items():
+        if name != ATTRIBUTES:
+            need = "required" if name in ENTRY.required else _NEEDED.get(name, "")
+            yield (f"`{name}`", _appeal_type(target.type), need, _ENTRY_FIELDS[name])
+    yield ("`attributes.NAME`", "anything", "", "Whatever else the map keeps.")
+
+
+_ENTRY_FIELDS = {
+    "external_id": "Its id in the register.",
+    "name": "What people call it.",
+    "kind": "What sort of entry it is, in the register's own word.",
+    "parent": "The id of the entry above.",
+    "area": "行政区划: the code of the administrative division.",
+    "grid": "网格: the grid cell of the neighbourhood.",
+    "location.address": "The address as the register writes it.",
+    "location.point": "Where it is.",
+    "contact": "Who answers for it.",
+    "phone": "Its telephone number.",
+    "active": "Whether it is still there; true where nothing is said.",
+}
 _SHOWN_OTHERWISE = {
     "location.point": "Where it is; answered as `location.longitude` and `location.latitude`, WGS-84.",
     "reporter.name": "Who made it; answered masked.",
@@ -359,11 +438,6 @@ _ENUMS = {
     "channel": "AppealChannel",
     "satisfaction": "Satisfaction",
 }
-
-
-def _targets() -> dict[str, Any]:
-    module = inspect.getmodule(Rule)
-    return {target.attribute: target for target in module.TARGETS.values()}  # type: ignore[union-attr]  # where Rule is, they are
 
 
 def _object(name: str) -> GraphQLObjectType:
@@ -422,6 +496,7 @@ def graphql_page() -> str:
                 ("`GET /graphql`", "Queries only, in the query string. A browser gets a page to ask from."),
                 ("`/graphql` as WebSocket", "`graphql-transport-ws`: queries and subscriptions."),
                 ("`GET /schema.graphql`", "The schema as text; not in production."),
+                ("`POST /in/{source}`", "[What a system pushes](../how-to/let-a-system-push.md); no GraphQL."),
                 ("`GET /healthz`", "200 while the process lives."),
                 ("`GET /readyz`", "200 while the database answers, else 503."),
             ],

@@ -1,7 +1,7 @@
 """The ASGI application: composes, decides nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
@@ -9,7 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from hub.config import Source
 from hub.errors import StoreError
+from hub.intake import Intake
 from hub.schema.endpoint import Endpoint
 from hub.schema.execution import Execution
 from hub.schema.limits import Limits
@@ -20,9 +22,15 @@ from hub.store.store import Store
 
 
 def create_app(
-    store: Store, *, production: bool = False, origins: Collection[str] = (), limits: Limits | None = None
+    store: Store,
+    *,
+    sources: Mapping[str, Source] | None = None,
+    production: bool = False,
+    origins: Collection[str] = (),
+    limits: Limits | None = None,
 ) -> Starlette:
-    """Serve the API over a store; `origins` are the foreign pages that may open a socket."""
+    """Serve the API over a store, and take what `sources` push; `origins` are foreign pages that may open a socket."""
+    intake = Intake(store, sources or {})
     live = Live(store.reads)
     execution = Execution(store.reads, live, limits or Limits(), production=production)
 
@@ -46,6 +54,7 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         poller = asyncio.create_task(live.run())
         yield
+        await intake.close()
         poller.cancel()
         with suppress(asyncio.CancelledError):
             await poller
@@ -53,6 +62,7 @@ def create_app(
     routes: list[BaseRoute] = [
         Route("/graphql", Endpoint(execution)),
         WebSocketRoute("/graphql", Sockets(execution, origins=origins)),
+        Route("/in/{source}", intake),
         Route("/", home),
         Route("/healthz", alive),
         Route("/readyz", ready),

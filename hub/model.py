@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
@@ -11,6 +12,9 @@ Ticket: TypeAlias = dict[str, Any]
 
 BROKEN = "@broken"
 """The key under which a ticket that could not be read says why: it is kept, and rejected for that reason."""
+
+HASH_SIZE = 16
+"""Bytes of the hash that tells whether a ticket changed."""
 
 Cursor: TypeAlias = dict[str, Any]
 """How far a source has been pulled: JSON, opaque to all but its connector."""
@@ -89,10 +93,11 @@ class Satisfaction(StrEnum):
 
 
 class SourceClass(StrEnum):
-    """A source is a government hotline or a convenience platform."""
+    """A source is a government hotline or a convenience platform; a register is pulled alike and gives no appeals."""
 
     HOTLINE = "hotline"
     PLATFORM = "platform"
+    REGISTER = "register"
 
 
 class Integration(StrEnum):
@@ -119,6 +124,20 @@ class Page:
     tickets: Sequence[Ticket]
     cursor: Cursor
     total: int | None = None
+
+
+@dataclass(slots=True)
+class Event:
+    """One step in the life of an appeal, as its source tells it: who did or said what, and when.
+
+    `at` is aware UTC; None where the source gives no time. `status_text` holds the source's own word for `status`.
+    """
+
+    at: datetime | None = None
+    text: str | None = None
+    by: str | None = None
+    status: Status | None = None
+    status_text: str | None = None
 
 
 @dataclass
@@ -166,6 +185,29 @@ class Appeal:
     duplicate_of: str | None = None
     support_count: int | None = None
     attachments: list[str] = field(default_factory=list)
+    events: list[Event] = field(default_factory=list)
+    attributes: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass
+class Entry:
+    """One row of a register, keyed by (register, external_id): an organization, an area, a building's code, a person.
+
+    Registers are what appeals refer to, and never count as tickets. `parent` is the external id of the entry above.
+    """
+
+    register: str
+    external_id: str
+    name: str
+    kind: str | None = None
+    parent: str | None = None
+    area: str | None = None
+    grid: str | None = None
+    location_address: str | None = None
+    location_point: tuple[float, float] | None = None
+    contact: str | None = None
+    phone: str | None = None
+    active: bool = True
     attributes: dict[str, Any] = field(default_factory=dict)
 
 
@@ -183,13 +225,15 @@ class StoredAppeal:
 class LandedTicket(NamedTuple):
     """A ticket on its way: `raw` is its JSON, `hash` tells whether it changed, `external_id` names it in its source.
 
-    A tuple, as a frozen dataclass takes four times as long to make, and one is made for every ticket.
+    `version` tells which of two pushed states is newer; what is pulled has none. A tuple, as a frozen dataclass takes
+    four times as long to make, and one is made for every ticket.
     """
 
     external_id: str
     raw: bytes
     hash: bytes
     ticket: Ticket
+    version: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -214,6 +258,28 @@ class RejectedTicket:
     raw: str
     landed_at: datetime
     rejected_at: datetime
+
+
+class DriftKind(StrEnum):
+    """How the tickets of a source came to differ from what was usual."""
+
+    FIELD_GONE = "field_gone"
+    FIELD_NEW = "field_new"
+    KIND_CHANGED = "kind_changed"
+    WORD_UNKNOWN = "word_unknown"
+
+
+@dataclass(frozen=True, slots=True)
+class Drift:
+    """One way in which tickets differ from before: which field, which word or kinds, in how many tickets."""
+
+    kind: DriftKind
+    field: str
+    word: str
+    tickets: int
+    source: str = ""
+    first_at: datetime | None = None
+    last_at: datetime | None = None
 
 
 class ChangeType(StrEnum):
@@ -271,6 +337,8 @@ class SourceRecord:
     department: str | None = None
     connector: str = ""
     active: bool = True
+    configuration_error: str | None = None
+    """Why what stands in connectors.yaml now is not in use; the source works as it was last good."""
 
 
 @dataclass(frozen=True, slots=True)

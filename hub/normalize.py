@@ -1,7 +1,7 @@
-"""Turn a ticket into an appeal by its source's mapping. Pure: no network, no database, no clock.
+"""Turn a ticket into an appeal, or an entry of a register, by its source's mapping. Pure: no network, database, clock.
 
 A mapping is compiled once, to one straight-line Python function: each rule becomes a few lines that look its value up
-and hand it from step to step (`Mapping.code` shows them). Beside the rules four things hold for every source:
+and hand it from step to step (`Mapping.code` shows them). Beside the rules four things hold for every appeal:
 
 - an appeal without a title gets the first 40 characters of its content as one; without either it is rejected;
 - `updated_at` is `created_at` where the source has none, never the hub's own time;
@@ -15,6 +15,7 @@ import re
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from collections.abc import Mapping as Table
 from dataclasses import MISSING, dataclass, field, fields
+from datetime import UTC, datetime
 from functools import partial
 from itertools import chain
 from typing import Any
@@ -25,35 +26,50 @@ from hub.mapping import rules as words
 from hub.mapping import steps
 from hub.mapping.paths import Path
 from hub.mapping.recipes import Recipe, Workshop
-from hub.mapping.rules import Rule
+from hub.mapping.rules import APPEAL, ENTRY, EVENT, Form, Rule
 from hub.mapping.steps import LookUp, Step
 from hub.mapping.texts import opening, storable
-from hub.model import BROKEN, Appeal, Ticket
+from hub.model import BROKEN, Event, Ticket
 
-__all__ = ["Mapping", "MappingError", "Rule", "compile_mapping", "normalize"]
+__all__ = ["APPEAL", "ENTRY", "Form", "Mapping", "MappingError", "Rule", "compile_mapping", "normalize"]
 
 TITLE_LENGTH = 40
 """How much of the content makes a title where the source has none."""
 
-_PERSONAL = ("reporter.", "respondent", "location.address", "title", "content", "result", "public_reply", "attributes.")
+_PERSONAL = (
+    "reporter.", "respondent", "location.address", "title", "content", "result", "public_reply", "attributes",
+    "name", "contact", "phone", "text", "by",
+)  # fmt: skip
 _PERSONAL_NUMBER = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|\d{17}[\dXx])(?!\d)", re.ASCII)
 _QUOTED_LENGTH = 60
-_DEFAULTS = {each.name: each.default for each in fields(Appeal) if each.default is not MISSING}
-_WORDS = ("status", "kind")  # the fields beside which the source's own word is kept
-_LISTS = {each.name for each in fields(Appeal) if each.default_factory is list}
-_IS_LINE = f"(value.__class__ is str and 0 < len(value) <= {steps.LONGEST_LINE} and value.isprintable())"
-"""What steps.line lets pass as it is, and that is nearly everything: what is printable, PostgreSQL keeps."""
+_MOST_EVENTS = 1_000
+_BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
+_WORDS = ("status", "kind")  # the fields beside which the source's own word is kept, where there is a NAME_text
+_IS_SHORT = f"len(value) <= {steps.LONGEST_LINE} and value.isprintable()"
+_IS_LINE = f"(value.__class__ is str and value and {_IS_SHORT})"
+_FITS: Table[Step, str] = {
+    steps.line: _IS_SHORT,
+    steps.identity: _IS_SHORT,
+    steps.text: f"len(value) <= {steps.LONGEST_TEXT_KEPT} and value.isprintable()",
+}
+"""What these steps let pass as it is of a text, and that is nearly everything: PostgreSQL keeps what is printable."""
 
 
 @dataclass(frozen=True, slots=True)
 class Mapping:
-    """How one source's tickets read as appeals. `fingerprint` changes whenever a rule, map, zone or sentinel does."""
+    """How one source's tickets read as appeals, or a register's as entries.
+
+    `fingerprint` changes whenever a rule, map, zone or sentinel does.
+    """
 
     source: str
     fingerprint: str
     code: str = field(repr=False)
-    read: Callable[[Ticket], Appeal] = field(repr=False, compare=False)
+    read: Callable[[Ticket], Any] = field(repr=False, compare=False)
     _identity: Callable[[Ticket], str | None] = field(repr=False, compare=False)
+    word_of: Table[str, Callable[[Ticket], Any]] = field(default_factory=dict, repr=False, compare=False)
+    """How to find the source's own word for a field that has a closed list of words."""
+    _changed_at: Callable[[Ticket], datetime | None] | None = field(default=None, repr=False, compare=False)
 
     def identify(self, ticket: Ticket) -> str | None:
         """Return the external id that `normalize` would find, or None where it would find none. Never raises."""
@@ -62,12 +78,24 @@ class Mapping:
         except Unreadable:
             return None
 
+    @property
+    def tells_changes(self) -> bool:
+        """Whether a ticket says when it was last changed."""
+        return self._changed_at is not None
 
-def normalize(ticket: Ticket, mapping: Mapping) -> Appeal:
-    """Return the appeal that the ticket reads as; raise TicketRejected with the reason and the appeal's field."""
+    def changed_at(self, ticket: Ticket) -> datetime | None:
+        """Return what the rule of `updated_at` reads, and nothing in its place where it reads nothing. Never raises."""
+        try:
+            return self._changed_at(ticket) if self._changed_at and _is_object(ticket) else None
+        except Unreadable:
+            return None
+
+
+def normalize(ticket: Ticket, mapping: Mapping) -> Any:
+    """Return the appeal or entry that the ticket reads as; raise TicketRejected with the reason and the field."""
     if not _is_object(ticket):
         raise TicketRejected("the ticket is no object with named fields", field="external_id")
-    if isinstance(reason := ticket.get(BROKEN), str):
+    if BROKEN in ticket and isinstance(reason := ticket[BROKEN], str):
         raise TicketRejected(opening(storable(reason), 300), field="external_id")
     return mapping.read(ticket)
 
@@ -84,26 +112,32 @@ def compile_mapping(
     maps: Table[str, Table[str, Any]],
     timezone: ZoneInfo,
     nulls: Sequence[str],
+    form: Form = APPEAL,
 ) -> Mapping:
     """Compile a source's rules; raise MappingError with everything that is wrong with them, not only the first."""
     named = {name: Rule.model_validate(rule) for name, rule in rules.items()}
-    workshop = Workshop(source, maps, timezone, frozenset(map(str, ("", *nulls))))
+    place = f"{'registers' if form is ENTRY else 'sources'}.{source}.map"
+    workshop = Workshop(form, place, maps, timezone, frozenset(map(str, ("", *nulls))))
     recipes = workshop.recipes(named)
     if workshop.problems:
         raise MappingError(*dict.fromkeys(workshop.problems))
-    script = _Script(source)
+    script = _Script(form, source, place)
     code = script.write(recipes)
-    # What is executed is our own words, numbered names, and the administrator's keys as repr() writes them.
-    exec(compile(code, f"<mapping of {source}>", "exec"), script.names)  # noqa: S102  # see above
+    script.run(code)
     fingerprint = _fingerprint(named, maps, timezone, nulls)
-    return Mapping(source, fingerprint, code, script.names["read"], script.names["identity"])
+    word_of = {
+        recipe.to.name: recipe.origins[0].find for recipe in recipes if recipe.to.is_enum and len(recipe.origins) == 1
+    }
+    names = script.names
+    return Mapping(source, fingerprint, code, names["read"], names["identity"], word_of, names.get("changed_at"))
 
 
 def _fingerprint(rules: Table[str, Rule], maps: Table[str, Any], zone: ZoneInfo, nulls: Sequence[str]) -> str:
     said = {name: rule.model_dump(by_alias=True, exclude_unset=True) for name, rule in rules.items()}
+    nested = [inner for rule in rules.values() for inner in (rule.each or {}).values()]
     shared = {
         rule.map: {str(word): meant for word, meant in maps[rule.map].items()}
-        for rule in rules.values()
+        for rule in (*rules.values(), *nested)
         if isinstance(rule.map, str)
     }
     canonical = json.dumps([said, shared, zone.key, sorted(map(str, nulls))], sort_keys=True, default=str)
@@ -111,52 +145,68 @@ def _fingerprint(rules: Table[str, Rule], maps: Table[str, Any], zone: ZoneInfo,
 
 
 class _Script:
-    """Writes the recipes of a source as Python, and keeps what the names in it stand for."""
+    """Writes the recipes of a mapping as Python, and keeps what the names in it stand for."""
 
-    def __init__(self, source: str) -> None:
+    def __init__(self, form: Form, source: str, place: str, within: str = "") -> None:
+        self._form = form
+        self._source = source
+        self._place = place
+        self._fields = [each.name for each in fields(form.record)]
+        self._defaults = {each.name: each.default for each in fields(form.record) if each.default is not MISSING}
+        self._lists = {each.name for each in fields(form.record) if each.default_factory is list}
+        self._words = [name for name in _WORDS if f"{name}_text" in self._fields]
         self.names: dict[str, Any] = {
-            "Appeal": Appeal,
+            "Record": form.record,
             "Unreadable": Unreadable,
             "line": steps.line,
             "opening": opening,
-            "rejected": partial(_rejected, source),
-            "lacking": partial(_lacking, source),
+            "rejected": partial(_rejected, place, within),
+            "lacking": partial(_lacking, form.noun, place),
             "source": source,
-            **{f"default_{name}": value for name, value in _DEFAULTS.items()},
+            **{f"default_{name}": value for name, value in self._defaults.items()},
         }
+
+    def run(self, code: str) -> None:
+        """Define the functions of a script."""
+        # What is executed is our own words, numbered names, and the administrator's keys as repr() writes them.
+        exec(compile(code, f"<{self._place}>", "exec"), self.names)  # noqa: S102  # see above
 
     def write(self, recipes: Sequence[Recipe]) -> str:
         blocks = {recipe.to.name: list(self._block(recipe)) for recipe in recipes}
         return "\n".join(
             [
-                "def identity(ticket):",
-                "    get = ticket.get",
-                *_indented(4, blocks["external_id"]),
-                "    return external_id",
-                "",
-                "",
+                *(self._identity(blocks["external_id"]) if "external_id" in blocks else ()),
+                *(_changed_at(blocks["updated_at"]) if _tells_changes(recipes) else ()),
                 "def read(ticket):",
                 "    get = ticket.get",
-                "    attributes = {}",
+                *(("    attributes = {}",) if self._form.has_attributes else ()),
+                "    field = ''",
                 "    try:",
-                *_indented(8, chain.from_iterable(blocks.values())),
+                *_indented(8, chain(chain.from_iterable(blocks.values()), ("pass",))),
                 "    except Unreadable as error:",
                 "        raise rejected(field, error) from error",
-                *_indented(4, _end({recipe.to.name: recipe for recipe in recipes})),
+                *_indented(4, self._end({recipe.to.name: recipe for recipe in recipes})),
                 "",
             ]
         )
 
+    @staticmethod
+    def _identity(block: Sequence[str]) -> list[str]:
+        return ["def identity(ticket):", "    get = ticket.get", *_indented(4, block), "    return external_id", "", ""]
+
     def _block(self, recipe: Recipe) -> Iterator[str]:
         to = recipe.to
         yield f"field = {to.name!r}"
-        yield from (f"{to.name}_word = None",) if to.name in _WORDS else ()
+        yield from (f"{to.name}_word = None",) if to.name in self._words else ()
         yield from self._value(recipe)
-        default = _DEFAULTS.get(to.attribute) if recipe.default is None else recipe.default
+        default = self._defaults.get(to.attribute) if recipe.default is None else recipe.default
         if default is not None:
             yield f"if value is None: value = {self._bind(default)}"
         if to.name.startswith(words.ATTRIBUTE):
             yield f"if value is not None: attributes[{to.name.removeprefix(words.ATTRIBUTE)!r}] = value"
+        elif to.name == words.ATTRIBUTES:
+            # What has a rule of its own goes before what came with the crowd.
+            yield "if value is not None: attributes = {**value, **attributes}"
         else:
             yield f"{to.attribute} = value"
 
@@ -187,17 +237,27 @@ class _Script:
         name = recipe.to.name
         for index, step in enumerate(recipe.steps if recipe.origins else ()):
             is_text = of_text and index == 0
-            if index == recipe.word_at and name in _WORDS:
-                yield f"{name}_word = value if value is None or {_IS_LINE} else line(value)"
+            if index == recipe.word_at and name in self._words:
+                fits = _IS_SHORT if is_text else f"value is None or {_IS_LINE}"
+                yield f"{name}_word = value if {fits} else line(value)"
             yield ("" if is_text else "if value is not None: ") + self._step(step, is_text=is_text)
+        if recipe.each:
+            yield f"if value is not None: value = {self._bind(self._events(recipe))}(value)"
+
+    def _events(self, recipe: Recipe) -> Callable[[Any], list[Event]]:
+        within = f"{recipe.to.name}.each"
+        script = _Script(EVENT, self._source, f"{self._place}.{within}", f"{within}.")
+        script.run(script.write(recipe.each))
+        return partial(_events, script.names["read"])
 
     def _step(self, step: Step, *, is_text: bool) -> str:
         taken = self._bind(step)
-        if step is steps.line or (step is steps.identity and is_text):
-            return f"value = value if {_IS_LINE} else {taken}(value)"
-        if isinstance(step, LookUp) and is_text:
+        if isinstance(step, LookUp):
             table = self._bind(step.table)
-            return f"value = {table}[value] if value in {table} else {taken}(value)"
+            known = f"{table}[value] if value in {table} else " if is_text else ""
+            return f"value = {known}{taken}(value)"
+        if fits := _FITS.get(step) if is_text else (step is steps.line and _IS_LINE):
+            return f"value = value if {fits} else {taken}(value)"
         return f"value = {taken}(value)"
 
     def _look_up(self, path: Path) -> str:
@@ -208,58 +268,88 @@ class _Script:
         self.names[name] = thing
         return name
 
+    def _end(self, recipes: Table[str, Recipe]) -> Iterator[str]:
+        """Write what holds for every record: required fields, the source's own words, and what is true of appeals."""
+        for name in self._form.required:
+            between = " + " if recipes[name].several else " || "
+            origin = between.join(path.text for path in recipes[name].origins)
+            yield f"if {name} is None: raise lacking({name!r}, {origin!r})"
+        if self._form is APPEAL:
+            yield from _end_of_appeal(recipes)
+        for name in self._words:
+            if name in recipes and recipes[name].origins:
+                own = f"{name}_text if {name}_text is not None else " if f"{name}_text" in recipes else ""
+                yield f"{name}_text = {own}{name}_word"
+        yield f"return Record({', '.join(self._arguments(recipes))})"
+
+    def _arguments(self, recipes: Table[str, Recipe]) -> Iterator[str]:
+        """Write the record's arguments in their order: by name they would take longer. No rule, then the default."""
+        filled = {recipe.to.attribute for recipe in recipes.values()} | {"title", "updated_at", "attributes"}
+        filled |= {f"{name}_text" for name in self._words if name in recipes and recipes[name].origins}
+        for name in self._fields:
+            if name in ("source", "register"):
+                yield "source"
+            elif name in self._lists:
+                # A list that an administrator gave as default is copied: appeals are not frozen.
+                yield f"[*({name} or ())]" if name in filled else "[]"
+            else:
+                yield name if name in filled else f"default_{name}"
+
 
 def _indented(depth: int, lines: Iterable[str]) -> Iterator[str]:
     return (" " * depth + line for line in lines)
 
 
-def _end(recipes: Table[str, Recipe]) -> Iterator[str]:
-    """Write what holds for every source: required fields, a title from the content, the source's own words."""
-    for name in words.REQUIRED:
-        between = " + " if recipes[name].several else " || "
-        origin = between.join(path.text for path in recipes[name].origins)
-        yield f"if {name} is None: raise lacking({name!r}, {origin!r})"
+def _tells_changes(recipes: Iterable[Recipe]) -> bool:
+    """Tell whether the ticket says when it was changed: the time at which it was created says nothing of that."""
+    origins = {recipe.to.name: [path.text for path in recipe.origins] for recipe in recipes}
+    return bool(origins.get("updated_at")) and origins["updated_at"] != origins.get("created_at")
+
+
+def _changed_at(block: Iterable[str]) -> Iterator[str]:
+    """Write what reads the time of the last change alone, for those who have to know which of two tickets is newer."""
+    yield from ("def changed_at(ticket):", "    get = ticket.get")
+    yield from _indented(4, block)
+    yield from ("    return updated_at", "", "")
+
+
+def _end_of_appeal(recipes: Table[str, Recipe]) -> Iterator[str]:
+    """Write a title from the content, and a time of update from that of creation."""
     yield from ("title = None",) if "title" not in recipes else ()
     if "content" in recipes:
         yield f"if title is None and content is not None: title = opening(content, {TITLE_LENGTH})"
     yield "if title is None: raise lacking('title', '')"
     yield from ("updated_at = None",) if "updated_at" not in recipes else ()
     yield "if updated_at is None: updated_at = created_at"
-    for name in _WORDS:
-        if name in recipes and recipes[name].origins:
-            own = f"{name}_text if {name}_text is not None else " if f"{name}_text" in recipes else ""
-            yield f"{name}_text = {own}{name}_word"
-    yield f"return Appeal({', '.join(_arguments(recipes))})"
 
 
-def _arguments(recipes: Table[str, Recipe]) -> Iterator[str]:
-    """Write the appeal's arguments in their order: by name they would take longer. No rule, then the default."""
-    filled = {recipe.to.attribute for recipe in recipes.values()} | {"source", "title", "updated_at", "attributes"}
-    filled |= {f"{name}_text" for name in _WORDS if name in recipes and recipes[name].origins}
-    for name in (each.name for each in fields(Appeal)):
-        if name in _LISTS:
-            # A list that an administrator gave as default is copied: appeals are not frozen.
-            yield f"[*({name} or ())]" if name in filled else "[]"
-        else:
-            yield name if name in filled else f"default_{name}"
+def _events(read: Callable[[Ticket], Event], value: Any) -> list[Event]:
+    """Read the events of an appeal, oldest first; one told twice in a row, or that says nothing, is left out."""
+    told = value if isinstance(value, list) else [value]
+    found = [read(each if isinstance(each, dict) else {"value": each}) for each in told[-_MOST_EVENTS:]]
+    found.sort(key=lambda event: event.at or _BEGINNING)
+    following = [event for event, before in zip(found, [None, *found], strict=False) if event != before]
+    return [event for event in following if event != Event()]
 
 
-def _lacking(source: str, name: str, origin: str) -> TicketRejected:
+def _lacking(noun: str, place: str, name: str, origin: str) -> TicketRejected:
+    what = "ticket" if noun == "appeal" else noun
     if name == "title":
         return TicketRejected(
-            "the ticket has neither a title nor a content", field="title", hint=_mend(source, "title")
+            f"the {what} has neither a title nor a content", field="title", hint=_mend(place, "title")
         )
     where = f": nothing at {origin!r}" if origin else ""
-    return TicketRejected(f"the ticket has no {name}{where}", field=name, hint=_mend(source, name))
+    return TicketRejected(f"the {what} has no {name}{where}", field=name, hint=_mend(place, name))
 
 
-def _mend(source: str, name: str) -> str:
-    return f"mend sources.{source}.map.{name}"
+def _mend(place: str, name: str) -> str:
+    return f"mend {place}.{name}"
 
 
-def _rejected(source: str, name: str, error: Unreadable) -> TicketRejected:
+def _rejected(place: str, within: str, name: str, error: Unreadable) -> TicketRejected:
     value = ": its value" if name.startswith(_PERSONAL) else f" {_quoted(error.value)}"
-    return TicketRejected(f"{name}{value} {error.problem}", field=name, hint=error.hint or _mend(source, name))
+    hint = error.hint or _mend(place, name)
+    return TicketRejected(f"{within}{name}{value} {error.problem}", field=within + name, hint=hint)
 
 
 def _quoted(value: object) -> str:

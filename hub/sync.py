@@ -1,7 +1,7 @@
 """START HERE: one source, one run. Pull, land, normalize, put, in that order."""
 
 import hashlib
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import aclosing
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -10,9 +10,11 @@ import orjson
 import structlog
 
 from hub.config import Source
+from hub.connectors.base import Receiver
+from hub.drift import Notes, back_again, compared, merged, refused_words, unknown_words
 from hub.errors import HubError, LaneLost, StoreError, TicketRejected, Unstorable
 from hub.lanes import LEASE, hold
-from hub.model import LandedTicket, Lane, Rejection, Tally, Ticket
+from hub.model import BROKEN, HASH_SIZE, LandedTicket, Lane, Rejection, Tally, Ticket
 from hub.normalize import normalize
 from hub.store.store import Store
 from hub.store.tickets import Served
@@ -30,26 +32,32 @@ async def sync(source: Source, store: Store, lane: Lane, watch: Watch = lambda _
 
     Raises SourceUnavailable, SourceRefused, LaneLost or StoreUnavailable; what was landed until then stays landed.
     """
-    tally = await serve_pending(source, store, lane)
+    notes = Notes()
+    # What was pushed since the last run is pending; of a source that is pulled, only what a crash or a replay left.
+    tally = await serve_pending(source, store, lane, notes if isinstance(source.connector, Receiver) else None)
     async with aclosing(source.connector.pull(lane.cursor)) as pages:
         async for page in pages:
-            tickets = [landed(source, ticket) for ticket in page.tickets]
+            held = [ticket for ticket in page.tickets if source.holds(ticket)]
+            tickets = [landed(source, ticket) for ticket in held]
             landing = await store.tickets.land(lane, source.name, tickets, page.cursor)
             tally += Tally(landed=len(landing.pending), unchanged=landing.unchanged, repeated=landing.repeated)
-            tally += await serve(source, store, lane, landing.pending)
+            tally += await serve(source, store, lane, landing.pending, notes)
             watch(tally, page.total)
+    await _note(source, store, lane, notes)
     return tally
 
 
-async def serve_pending(source: Source, store: Store, lane: Lane) -> Tally:
-    """Serve what was landed and not settled: after a crash, or after `hub replay`."""
+async def serve_pending(source: Source, store: Store, lane: Lane, notes: Notes | None = None) -> Tally:
+    """Serve what was landed and not settled: after a crash, after `hub replay`, or because it was pushed."""
     tally = Tally()
     while pending := await store.tickets.pending(source.name, _BATCH):
-        tally += await serve(source, store, lane, pending)
+        tally += await serve(source, store, lane, pending, notes)
     return tally
 
 
-async def serve(source: Source, store: Store, lane: Lane, tickets: Sequence[LandedTicket]) -> Tally:
+async def serve(
+    source: Source, store: Store, lane: Lane, tickets: Sequence[LandedTicket], notes: Notes | None = None
+) -> Tally:
     """Normalize landed tickets and put them: as appeals, or as rejected with the reason."""
     if not tickets:
         return Tally()
@@ -60,6 +68,10 @@ async def serve(source: Source, store: Store, lane: Lane, tickets: Sequence[Land
             served.append(Served(ticket.hash, normalize(ticket.ticket, source.mapping)))
         except TicketRejected as reason:
             rejected.append(Rejection(ticket.external_id, ticket.hash, str(reason), reason.field))
+    if notes is not None:
+        notes.see(tickets)
+        notes.hear(refused_words(rejected))
+        notes.hear(unknown_words(_read(tickets, served), source.mapping.word_of))
     try:
         return await store.tickets.put(lane, source.name, served, rejected)
     except Unstorable:
@@ -75,16 +87,36 @@ async def _put_one_by_one(
         try:
             tally += await store.tickets.put(lane, source.name, [one], [])
         except Unstorable as reason:
-            rejection = Rejection(one.appeal.external_id, one.hash, str(reason), "")
+            rejection = Rejection(one.record.external_id, one.hash, str(reason), "")
             tally += await store.tickets.put(lane, source.name, [], [rejection])
     return tally
 
 
+def _read(tickets: Sequence[LandedTicket], served: Sequence[Served]) -> Iterator[tuple[Ticket, Any]]:
+    """Pair the tickets with what they read as; both are in one order, from which rejected ones are missing."""
+    records = {one.record.external_id: one.record for one in served}
+    return ((one.ticket, record) for one in tickets if (record := records.get(one.external_id)))
+
+
+async def _note(source: Source, store: Store, lane: Lane, notes: Notes) -> None:
+    """Keep what the run saw of how the source drifts; a run that saw nothing new has nothing to tell."""
+    if notes.tickets:
+        await store.drifts.note(
+            lane, source.name, lambda known: (merged(known, notes), compared(known, notes), back_again(known, notes))
+        )
+
+
 def landed(source: Source, ticket: Ticket) -> LandedTicket:
     """Make a ticket ready to land. One without an id is known by its hash, and rejected later."""
-    raw = _raw(ticket)
-    digest = hashlib.blake2b(raw, digest_size=16).digest()
-    return LandedTicket(source.mapping.identify(ticket) or f"?{digest.hex()}", raw, digest, ticket)
+    external_id = source.mapping.identify(ticket)
+    try:
+        raw = _raw(ticket)
+    except orjson.JSONEncodeError as error:
+        # Nested deeper than anything means it: the rest of the page must not be lost over it.
+        raw = _raw({BROKEN: f"the ticket cannot be kept: {str(error).lower()}"})
+        ticket = orjson.loads(raw)
+    digest = hashlib.blake2b(raw, digest_size=HASH_SIZE).digest()
+    return LandedTicket(external_id or f"?{digest.hex()}", raw, digest, ticket)
 
 
 async def run(

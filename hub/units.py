@@ -54,6 +54,18 @@ def between(text: str) -> Between:
     return found
 
 
+def spelt(value: timedelta | PerTime | Between) -> str:
+    """Write a duration, rate or pair of waits as an administrator would."""
+    if isinstance(value, PerTime):
+        return f"{value.count}/{spelt(value.per).lstrip('1')}"
+    if isinstance(value, Between):
+        return f"{spelt(value.shortest)}..{spelt(value.longest)}"
+    milliseconds = round(value.total_seconds() * 1000)
+    sizes = (("d", 86_400_000), ("h", 3_600_000), ("m", 60_000), ("s", 1_000))
+    unit, size = next(((unit, size) for unit, size in sizes if milliseconds and milliseconds % size == 0), ("ms", 1))
+    return f"{milliseconds // size}{unit}" if milliseconds else "0s"
+
+
 def _match(pattern: str, text: str, wanted: str) -> tuple[str, ...]:
     if not (found := re.fullmatch(pattern, text)):
         raise ValueError(f"{text!r} is not {wanted}")

@@ -34,12 +34,16 @@ class Worker:
         idle: timedelta = timedelta(seconds=0.5),
     ) -> None:
         self._store = store
-        self._sources = {source_lane(source.name): source for source in sources if source.enabled}
+        self.take(sources)
         self._free = asyncio.Semaphore(concurrency)
         self._lease = lease
         self._idle = idle.total_seconds()
         self._holder = holder()
         self._away = False
+
+    def take(self, sources: Iterable[Source]) -> None:
+        """Work on these from now on; a run under way goes on to its end with what it began with."""
+        self._sources = {source_lane(source.name): source for source in sources if source.enabled}
 
     async def run_forever(self) -> None:
         """Work until cancelled; lanes held then are given back in the middle of their run."""

@@ -17,8 +17,11 @@ from collections.abc import AsyncIterator, Callable, Iterator, Mapping
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from datetime import timedelta
+from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from tempfile import TemporaryDirectory
+from typing import Any
+from urllib.parse import parse_qs, unquote
 
 import asyncpg
 import jsonschema
@@ -811,6 +814,167 @@ def test_serve_announces_itself_and_with_api_only_leaves_pulling_to_workers(pull
     assert process.returncode == 0
 
 
+# ── explain, backfill, drift, a file that is edited ──────────────────────────────────────────────────────────────────
+
+
+def test_explain_says_where_each_value_comes_from_and_shows_no_secret(offline: City) -> None:
+    offline.configure(CONFIG + AWAY)
+
+    done = offline.hub("explain", "lift", LIFT_TOKEN="canary-9c1d")
+
+    lines = {tuple(line.split()[-2:]): line.split()[:2] for line in done.stdout.splitlines()}
+    assert done.returncode == 0
+    assert lines["schedule.every", "1h"] == ["3", "defaults"]
+    assert lines["retry.attempts", "1"] == ["24", "own"]
+    assert lines["auth.bearer", "***"] == ["25", "own"]
+    assert lines["limits.max_pages", "100000"][0] == "built"
+    assert "canary" not in done.stdout + done.stderr
+
+
+def test_explain_says_the_same_to_a_program(offline: City) -> None:
+    values = json.loads(offline.hub("explain", "housing", "--json").stdout)["values"]
+
+    assert {"path": "at", "value": "inbox", "where": "own", "line": 10} in values
+
+
+def test_explain_of_a_source_that_is_not_there_says_what_was_meant(offline: City) -> None:
+    done = offline.hub("explain", "housin")
+
+    assert (done.returncode, "did you mean 'housing'?" in done.stderr) == (2, True)
+
+
+def test_a_source_that_cannot_be_asked_by_time_is_not_backfilled(offline: City) -> None:
+    done = offline.hub("backfill", "housing", "--from", "2026-01-01")
+
+    assert done.returncode == 2
+    assert "'housing' cannot be asked for a stretch of time: connector 'files' reads what is there" in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--from", "yesterday"), "--from 'yesterday' is no day such as 2024-01-31"),
+        (("--from", "2026-03-01", "--to", "2026-01-01"), "--from is not before --to"),
+    ],
+)
+def test_a_stretch_that_is_none_is_a_misuse(offline: City, options: tuple[str, ...], said: str) -> None:
+    done = offline.hub("backfill", "housing", *options)
+
+    assert (done.returncode, said in done.stderr) == (2, True)
+
+
+async def test_a_backfill_reads_the_past_and_leaves_the_live_cursor_where_it_is(city: City, database_url: str) -> None:
+    asked: list[str] = []
+    with _past(asked) as port:
+        city.configure(CONFIG + PAST.format(port=port))
+        live = city.hub("sync", "past")
+        store = await Store.open(database_url)
+        before = await _cursors(store)
+
+        done = city.hub("backfill", "past", "--from", "2025-01-01", "--to", "2025-02-01")
+
+    after = await _cursors(store)
+    await store.close()
+    assert (live.returncode, done.returncode) == (0, 0)
+    assert done.stdout.splitlines()[1].split() == ["past", "1", "1", "0", "0"]
+    assert asked[-1] == "/tickets?from=2024-12-31T16:00:00Z&to=2025-01-31T16:00:00Z"
+    assert after == before
+
+
+async def test_drift_tells_words_that_no_map_knows_until_they_were_seen(city: City) -> None:
+    await _pull(city)
+
+    first, cleared, then = city.hub("drift"), city.hub("drift", "housing", "--seen"), city.hub("drift")
+
+    assert first.stdout.splitlines()[1].split()[:8] == [
+        *("housing", "word", "that", "no", "map", "knows", "status", "作废"),
+    ]
+    assert "1 difference; cleared" in cleared.stdout
+    assert then.stdout == "the tickets are as they were\n"
+
+
+def test_a_file_that_is_saved_while_the_hub_runs_is_taken_and_a_bad_save_is_told(offline: City, data: str) -> None:
+    mended = CONFIG.replace("办结: RESOLVED", "办结: RESOLVED, 作废: WITHDRAWN").replace("1h", "1s")
+    with offline.running("serve", "--port", "0", HUB_DATA=data) as process:
+        url = _announced(process)
+        _until(lambda: _count(url) == 2)
+        offline.configure(mended)
+        offline.drop("b.jsonl", {**VOID, "编号": "B1"})
+        _until(lambda: _count(url) == 3)
+        offline.configure(mended.replace("class: hotline", "class: hot-line"))
+        _until(lambda: _configuration_error(url) is not None)
+        error = _configuration_error(url)
+        offline.drop("c.jsonl", {**VOID, "编号": "C1"})
+        _until(lambda: _count(url) == 4)
+        offline.configure(mended)
+        _until(lambda: _configuration_error(url) is None)
+        process.terminate()
+        process.communicate(timeout=20)
+
+    assert error == (
+        "connectors.yaml:7: sources.housing.class: 'hot-line' is not one of hotline, platform; did you mean 'hotline'?"
+    )
+
+
+PAST = """\
+  past:
+    title: 有历史的热线
+    class: hotline
+    connector: rest
+    url: http://127.0.0.1:{port}/tickets
+    records: rows
+    since: {{field: at, send: [from, to], start: 2026-01-01}}
+    map: {{external_id: id, title: title, status: {{value: RECEIVED}}, created_at: {{from: at, date: iso}}}}
+"""
+
+
+@contextmanager
+def _past(asked: list[str]) -> Iterator[int]:
+    """A service that has one ticket in every stretch it is asked for."""
+
+    class Handler(BaseHTTPRequestHandler):
+        def do_GET(self) -> None:
+            asked.append(unquote(self.path))
+            since = parse_qs(self.path.partition("?")[2])["from"][0]
+            body = json.dumps({"rows": [{"id": since, "title": "路灯", "at": since}]}).encode()
+            self.send_response(200)
+            self.send_header("Content-Type", "application/json")
+            self.send_header("Content-Length", str(len(body)))
+            self.end_headers()
+            self.wfile.write(body)
+
+        def log_message(self, *_: object) -> None: ...
+
+    server = ThreadingHTTPServer(("127.0.0.1", 0), Handler)
+    thread = threading.Thread(target=server.serve_forever)
+    thread.start()
+    try:
+        yield server.server_port
+    finally:
+        server.shutdown()
+        thread.join()
+        server.server_close()
+
+
+async def _cursors(store: Store) -> dict[str, Any]:
+    async with store._database.begin() as connection:
+        rows = await connection.execute(sa.text("select name, cursor::text from lane"))
+        return {row.name: row.cursor for row in rows}
+
+
+def _configuration_error(url: str) -> str | None:
+    (source,) = _ask(url, "{ sources { configurationError } }")["sources"]
+    error: str | None = source["configurationError"]
+    return error
+
+
+def _ask(url: str, query: str) -> dict[str, Any]:
+    request = urllib.request.Request(url, json.dumps({"query": query}).encode(), {"content-type": "application/json"})
+    with urllib.request.urlopen(request, timeout=10) as answer:
+        data: dict[str, Any] = json.load(answer)["data"]
+        return data
+
+
 async def _pull(city: City) -> None:
     """Do what `hub sync housing` does, without the cost of a process."""
     source = load(city.folder / "connectors.yaml", {}).sources["housing"]
@@ -831,10 +995,7 @@ def _announced(process: subprocess.Popen[str]) -> str:
 
 
 def _count(url: str) -> int:
-    body = json.dumps({"query": "{ appealStatistics(groupBy: []) { count } }"}).encode()
-    request = urllib.request.Request(url, body, {"content-type": "application/json"})
-    with urllib.request.urlopen(request, timeout=10) as answer:
-        return int(json.load(answer)["data"]["appealStatistics"]["count"])
+    return int(_ask(url, "{ appealStatistics(groupBy: []) { count } }")["appealStatistics"]["count"])
 
 
 def _until(true: Callable[[], bool]) -> None:
@@ -893,3 +1054,56 @@ def _on_a_terminal(city: City, *arguments: str, **environ: str) -> tuple[str, st
     reader.join()
     os.close(ours)
     return b"".join(read).decode(), done.stdout
+
+
+# ── init ─────────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def test_init_begins_a_file_and_check_says_what_is_left_to_decide(tmp_path: Path) -> None:
+    city = City(tmp_path)
+    (tmp_path / "gd_20260301.csv").write_text(
+        "编号,标题,状态,登记时间\n1,路灯,怪状态,2026-03-01\n2,井盖,已办结,2026-03-02\n"
+    )
+
+    done, checked = city.hub("init", "branch", "gd_20260301.csv"), city.hub("check")
+
+    assert done.returncode == 0
+    assert "guessed from 2 tickets; it is in connectors.yaml, settle the 3 TODOs, then `hub check`" in done.stderr
+    assert "connectors.yaml" in checked.stdout
+    assert "no status 'TODO'" in checked.stdout
+
+
+def test_init_beside_a_file_prints_and_changes_nothing(offline: City) -> None:
+    before = (offline.folder / "connectors.yaml").read_text()
+
+    done = offline.hub("init", "again", "inbox/a.jsonl", "--json")
+
+    assert json.loads(done.stdout)["entry"].startswith("  again:\n")
+    assert (offline.folder / "connectors.yaml").read_text() == before
+
+
+def test_init_asks_an_endpoint_with_a_borrowed_key_and_writes_its_name_only(tmp_path: Path) -> None:
+    asked: list[str] = []
+    with _past(asked) as port:
+        url = f"http://127.0.0.1:{port}/tickets?from=2026-01-01"
+        done = City(tmp_path).hub("init", "past", url, "--header", "X-Key: ${PAST_KEY}", PAST_KEY="canary-1f")
+
+    assert done.returncode == 0
+    assert 'headers: {X-Key: "${PAST_KEY}"}' in done.stdout
+    assert "canary" not in done.stdout + done.stderr + (tmp_path / "connectors.yaml").read_text()
+
+
+@pytest.mark.parametrize(
+    ("arguments", "said"),
+    [
+        (("init", "Branch", "a.csv"), "cannot be a source's name"),
+        (("init", "branch", "nowhere.csv"), "the sample nowhere.csv cannot be read"),
+        (("init", "branch", "http://127.0.0.1:9/x"), "no connection"),
+        (("init", "branch", "http://127.0.0.1:9/x", "--header", "oops"), "--header 'oops' is not NAME: TEXT"),
+    ],
+)
+def test_init_says_in_a_line_what_hinders_it(offline: City, arguments: tuple[str, ...], said: str) -> None:
+    done = offline.hub(*arguments)
+
+    assert done.returncode in {1, 2}
+    assert said in done.stderr

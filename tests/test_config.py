@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import tempfile
 import time
@@ -19,7 +20,7 @@ from hypothesis import strategies as st
 
 from hub.config import Config, Schedule, json_schema, load
 from hub.config.document import BrokenFile, read
-from hub.config.models import shared_keys, source_model
+from hub.config.models import pulled_model, shared_keys
 from hub.config.schedule import ScheduleKeys
 from hub.config.shapes import keys_of
 from hub.connectors import REGISTRY
@@ -56,7 +57,86 @@ SCHEMA_CANNOT_SEE = {
     *("files-moved-behind-http", "files-moved-to-where-they-are", "files-password-in-the-address"),
     *("files-sftp-without-auth", "files-sftp-without-host-key", "files-zip-in-zip", "files-zip-without-inside"),
     "mailbox-without-a-proof",
+    *("broker-auth-two-ways", "broker-token-for-amqp", "broker-user-without-a-password"),
+    *("broker-database-by-name", "broker-password-in-the-url", "broker-url-with-a-query"),
+    *("broker-queue-over-mqtt", "broker-field-over-nats", "broker-key-without-a-certificate"),
+    *("broker-without-a-queue", "broker-without-a-stream", "broker-without-topics"),
+    *("broker-encoding-unknown", "broker-records-in-csv"),
     "open311-window-too-long",
+    *("body-text-without-type", "text-names-no-value", "text-needs-since", "text-needs-start", "send-encoding-unknown"),
+    *("page-in-text-needs-pages", "page-in-url-needs-first", "for-each-goes-nowhere", "for-each-of-its-own-name"),
+    *(
+        "sign-cipher-without-iv",
+        "sign-goes-nowhere",
+        "sign-names-no-value",
+        "sign-rsa-without-key",
+        "sign-takes-a-name",
+    ),
+    *("login-names-no-value", "login-pattern-runs-for-ever", "login-reads-two-ways", "login-without-token"),
+    *("oauth2-client-unproven", "oauth2-password-missing", "tls-key-without-certificate"),
+    *("since-cap-needs-two", "since-format-unknown", "since-seen-without-field"),
+    *("detail-path-broken", "lookup-names-no-value", "lookup-nowhere"),
+    *("inbound-short-secret", "inbound-empty-secret", "inbound-secret-no-base64", "inbound-secret-in-clear"),
+    *("inbound-digest-without-secret", "inbound-time-not-signed", "inbound-nonce-not-signed", "inbound-shown-twice"),
+    *("inbound-placeholder-unknown", "inbound-placeholder-without-place", "inbound-signed-path-broken"),
+    *("inbound-time-of-unknown-form", "inbound-tolerance-too-long", "inbound-encoding-unknown"),
+    *("inbound-version-date-alone", "inbound-version-date-unknown", "inbound-version-path-broken"),
+    *("inbound-rows-with-records", "inbound-key-nowhere", "inbound-key-forgotten-too-soon"),
+    # What stands in a WSDL.
+    "soap-argument-is-keys",
+    "soap-argument-missing",
+    "soap-argument-unknown",
+    "soap-auth-argument-unknown",
+    "soap-auth-empty",
+    "soap-auth-two-ways-of-http",
+    "soap-count-without-pages",
+    "soap-detail-argument-unknown",
+    "soap-details-under-one-name",
+    "soap-encoding-unknown",
+    "soap-header-undeclared",
+    "soap-inner-request-argument-unknown",
+    "soap-inner-request-without-root",
+    "soap-login-argument-missing",
+    "soap-login-argument-unknown",
+    "soap-login-operation-unknown",
+    "soap-operation-unknown",
+    "soap-page-argument-unknown",
+    "soap-port-unknown",
+    "soap-service-unknown",
+    "soap-since-argument-unknown",
+    "soap-since-only-later",
+    "soap-since-without-send",
+    "soap-token-header-undeclared",
+    "soap-token-place-wrong",
+    "soap-token-two-places",
+    "soap-two-inner-documents",
+    "soap-version-not-spoken",
+    "soap-wsdl-broken",
+    "soap-wsdl-imports-a-url",
+    "soap-wsdl-is-a-url",
+    "soap-wsdl-missing",
+    *(
+        f"graphql-{what}"
+        for what in (
+            "cursor-that-must-be-there",
+            "detail-does-not-fit",
+            "file-missing",
+            "fragment-missing",
+            "mutation",
+            "pages-not-walked",
+            "records-not-asked-for",
+            "relay-without-page-info",
+            "sends-nowhere",
+            "since-without-start",
+            "syntax",
+            "two-operations",
+            "undeclared-variable",
+            "unfilled-variable",
+            "unknown-operation",
+            "without-query",
+            "without-records",
+        )
+    ),
     *("cron-never", "cron-of-six-fields", "cron-out-of-range", "zero-interval", "endless-interval"),
     *("jitter-longer-than-interval", "retry-waits-backwards"),
     *("unknown-timezone", "misspelt-timezone", "default-timezone-wrong"),
@@ -92,9 +172,10 @@ def loaded(folder: Path, text: str, **environ: str) -> Config:
 
 
 def expected(path: Path) -> tuple[list[str], dict[str, str]]:
-    """The messages and the environment that the first comments of a bad file name."""
+    """The messages and the environment that the first comments of a bad file name; {connectors} are all there are."""
     lines = path.read_bytes().splitlines()
     messages = [line[2:].decode() for line in lines if line.startswith(b"# :")]
+    messages = [message.replace("{connectors}", ", ".join(sorted(REGISTRY))) for message in messages]
     said = [line.decode().removeprefix("# environ: ") for line in lines if line.startswith(b"# environ: ")]
     return messages, ENVIRON | dict(one.split("=", 1) for one in said)
 
@@ -196,10 +277,11 @@ def replaced(value: Any, path: tuple[str | int, ...], new: str) -> Any:
 
 
 @pytest.mark.parametrize("secret", ["canary'q\"\\x", "[?canary"])
-@pytest.mark.parametrize("name", ["chinese-keys", "every-paging", "files", "open311"])
+@pytest.mark.parametrize("name", ["chinese-keys", "every-paging", "files", "graphql", "open311", "soap"])
 def test_a_secret_is_never_shown_wherever_it_stands(name, secret, tmp_path):
     whole = read((CONFIGS / f"{name}.good.yaml").read_bytes()).value
     environ = ENVIRON | {"SECRET": secret}
+    shutil.copytree(CONFIGS / "wsdl", tmp_path / "wsdl")
 
     for path in leaves(whole):
         found = judged(written(tmp_path, json.dumps(replaced(whole, path, "${SECRET}"), ensure_ascii=False)), environ)
@@ -244,6 +326,14 @@ def test_every_path_knows_its_line():
     ]
 
 
+def test_every_line_of_a_block_of_text_knows_its_place():
+    document = read(b"a: |\n  one\n\n  three\nb:\n  - >\n    folded\n    text\n  - |-  # stripped\n    one\n    two\n")
+
+    assert [document.line(("a", -n)) for n in (1, 2, 3)] == [2, 3, 4]
+    assert [document.line(("b", 0, -n)) for n in (1, 2)] == [6, 6]
+    assert [document.line(("b", 1, -n)) for n in (1, 2)] == [10, 11]
+
+
 def test_an_alias_repeats_a_value_and_its_lines():
     document = read(b"a: &x\n  b: 1\nc: *x\n")
 
@@ -280,7 +370,7 @@ def test_defaults_lie_beneath_a_source_key_by_key_but_a_schedule_is_replaced_who
 
 
 def test_a_default_that_a_connector_does_not_know_is_skipped_for_it(tmp_path):
-    foreign = next(key for key in sorted(shared_keys()) if key not in keys_of(source_model("rest")))
+    foreign = next(key for key in sorted(shared_keys()) if key not in keys_of(pulled_model("sources", "rest")))
     text = HOUSING.replace("sources:", f"defaults: {{{foreign}: anything}}\nsources:")
 
     config = loaded(tmp_path, text)

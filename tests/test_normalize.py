@@ -15,8 +15,8 @@ from hypothesis import strategies as st
 
 from hub.errors import MappingError, TicketRejected
 from hub.mapping.steps import one
-from hub.model import Appeal, Channel, Kind, Satisfaction, Status, Urgency
-from hub.normalize import Rule, compile_mapping, normalize
+from hub.model import Appeal, Channel, Entry, Kind, Satisfaction, Status, Urgency
+from hub.normalize import ENTRY, Rule, compile_mapping, normalize
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 TICKETS = Path(__file__).parent / "tickets"
@@ -476,10 +476,11 @@ def test_a_bare_text_is_a_path():
 
 
 def test_every_key_of_a_rule_says_what_it_is_for():
-    whole = next(each for each in Rule.model_json_schema()["anyOf"] if each["type"] == "object")
+    whole = next(each for each in Rule.model_json_schema()["$defs"]["Rule"]["anyOf"] if each["type"] == "object")
 
     assert set(whole["properties"]) == {
-        "from", "value", "nulls", "split", "join", "match", "as", "map", "else", "date", "time", "crs", "default",
+        "from", "value", "nulls", "split", "join", "match", "as", "map", "else", "date", "time", "crs", "each",
+        "default",
     }  # fmt: skip
     assert all(each["description"] for each in whole["properties"].values())
 
@@ -644,3 +645,235 @@ def test_satisfaction_and_channel_stay_unset_where_nothing_is_said():
     found = appeal()
 
     assert (found.channel, found.satisfaction, found.kind) == (Channel.UNKNOWN, Satisfaction.NONE, Kind.OTHER)
+
+
+# ── events ───────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+EVENTS = {
+    "events": {
+        "from": "history[?is_public]",
+        "each": {
+            "at": {"from": "time", "date": "iso"},
+            "text": "note",
+            "by": "operator",
+            "status": {"from": "state", "map": {"1": "RECEIVED", "9": "CLOSED"}, "else": "keep"},
+        },
+    }
+}
+
+
+def step(time, note, *, state="1", is_public=True, operator="甲科"):
+    return {"time": time, "note": note, "state": state, "is_public": is_public, "operator": operator}
+
+
+def test_events_come_oldest_first_whatever_order_the_source_keeps_them_in():
+    found = appeal(EVENTS, history=[step("2026-03-02", "办结", state="9"), step("2026-03-01", "受理")]).events
+
+    assert [(event.text, event.status, event.status_text) for event in found] == [
+        ("受理", Status.RECEIVED, "1"),
+        ("办结", Status.CLOSED, "9"),
+    ]
+    assert found[0].at == datetime(2026, 2, 28, 16, tzinfo=UTC)
+
+
+def test_a_private_note_is_left_out_by_its_path():
+    found = appeal(EVENTS, history=[step("2026-03-01", "受理"), step("2026-03-01", "内部意见", is_public=False)]).events
+
+    assert [event.text for event in found] == ["受理"]
+
+
+def test_the_same_event_told_twice_in_a_row_is_one():
+    found = appeal(EVENTS, history=[step("2026-03-01", "受理"), step("2026-03-01", "受理")]).events
+
+    assert len(found) == 1
+
+
+def test_one_event_alone_is_a_list_of_one_and_none_is_no_event():
+    assert len(appeal(EVENTS, history=step("2026-03-01", "受理")).events) == 1
+    assert appeal(EVENTS, history=[]).events == appeal(EVENTS).events == []
+
+
+def test_an_event_of_plain_text_is_read_by_the_name_value():
+    rules = {"events": {"from": "notes", "each": {"text": "value"}}}
+
+    assert [event.text for event in appeal(rules, notes=["已派单", "已办结"]).events] == ["已派单", "已办结"]
+
+
+def test_an_event_that_does_not_read_rejects_the_ticket_and_names_the_rule():
+    error = rejected(EVENTS, history=[step("2026-02-30", "受理")])
+
+    assert error.field == "events.each.at"
+    assert "mend sources.housing.map.events.each.at" in str(error)
+
+
+@pytest.mark.parametrize(
+    ("rule", "path", "problem"),
+    [
+        ({"from": "h"}, ("events",), "say how each event reads"),
+        ({"from": ["a", "b"], "each": {"text": "t"}}, ("events", "from"), "events come from one path"),
+        ({"from": "h", "each": {"txt": "t"}}, ("events", "each", "txt"), "the event has no such field; did you mean"),
+        ({"from": "h", "each": {"at": {"from": "t", "date": "ios"}}}, ("events", "each", "at", "date"), "date format"),
+        ({"from": "h", "each": {"text": "t"}, "join": ","}, ("events", "join"), "they take no 'join'"),
+    ],
+)
+def test_a_mistake_in_the_rules_of_events_is_told_with_its_place(rule, path, problem):
+    with pytest.raises(MappingError) as caught:
+        mapping({**BASE, "events": rule})
+
+    assert path in [where for where, _ in caught.value.problems]
+    assert any(problem in said for _, said in caught.value.problems)
+
+
+def test_only_events_are_read_by_each():
+    with pytest.raises(MappingError, match="only events have `each`"):
+        mapping({**BASE, "content": {"from": "c", "each": {"text": "t"}}})
+
+
+# ── the last tenth: pairs of lists, attributes in a crowd, grids ──────────────────────────────────────────────────────
+
+
+@pytest.mark.parametrize(
+    ("path", "values"),
+    [
+        (
+            "from_items(fields[].[name, value])",
+            {"fields": [{"name": "楼层", "value": "3"}, {"name": "户数", "value": 12}]},
+        ),
+        ("from_items(zip(split(names, ','), split(values, ',')))", {"names": "楼层, 户数", "values": "3,12"}),
+        ("parse_json(extend)", {"extend": '{"楼层": "3", "户数": 12}'}),
+        ("extra", {"extra": {"楼层": "3", "户数": 12, "空": None}}),
+    ],
+)
+def test_pairs_of_names_and_values_become_attributes_all_at_once(path, values):
+    found = appeal({"attributes": path}, **values).attributes
+
+    assert {name: str(value) for name, value in found.items()} == {"楼层": "3", "户数": "12"}
+
+
+def test_an_attribute_with_a_rule_of_its_own_goes_before_the_crowd():
+    rules = {"attributes": "extra", "attributes.楼层": {"from": "extra.楼层", "as": "int"}}
+
+    assert appeal(rules, extra={"楼层": "3", "户数": "12"}).attributes == {"楼层": 3, "户数": "12"}
+
+
+@pytest.mark.parametrize("value", [[1, 2], "text", 7])
+def test_what_is_no_object_cannot_be_attributes_all_at_once(value):
+    assert "is no object" in rejected({"attributes": "extra"}, extra=value).message
+
+
+def test_names_and_values_that_do_not_match_lose_what_is_over():
+    rules = {"attributes": "from_items(zip(split(names, ','), split(values, ',')))"}
+
+    assert appeal(rules, names="a,b,c", values="1,,3,4").attributes == {"a": "1", "c": "3"}
+
+
+@pytest.mark.parametrize("value", [None, 7, [1], {"a": 1}, "text", "", "{", "NaN"])
+@pytest.mark.parametrize(
+    "path",
+    ["split(v, ',')[0]", "from_items(v)", "items(v)", "zip(v, v)", "parse_json(v)", "lower(v)", "replace(v, 'a', 'b')"],
+)
+def test_a_function_of_a_value_of_another_kind_is_nothing_rather_than_a_crash(path, value):
+    appeal({"attributes.x": path}, v=value)
+
+
+def test_an_account_is_known_by_its_digest_only():
+    found = appeal({"attributes.openid": {"from": "openid", "as": "digest"}}, openid="oX-made-up-0001").attributes
+
+    assert len(found["openid"]) == 32
+    assert "made-up" not in found["openid"]
+
+
+def test_a_point_of_a_grid_in_metres_comes_out_in_degrees():
+    # 112.2 E, 31.035 N in CGCS2000, 3-degree zone 37 (111 E): EPSG:4546.
+    found = appeal({"location.point": {"from": ["dong", "bei"], "crs": "epsg:4546"}}, dong=614587.9, bei=3434957.6)
+
+    assert found.location_point == pytest.approx((112.2, 31.035), abs=0.01)
+
+
+def test_a_place_that_no_grid_has_is_rejected():
+    rules = {"location.point": {"from": ["x", "y"], "crs": "EPSG:27700"}}
+
+    assert "is no place on the grid epsg:27700" in rejected(rules, x=9e12, y=9e12).message
+
+
+@pytest.mark.parametrize("crs", ["epsg:999999", "cgcs2000", "epsg:abc"])
+def test_a_grid_that_nobody_knows_is_a_mistake(crs):
+    with pytest.raises(ValueError, match=r"EPSG code|no coordinate reference system"):
+        mapping({**BASE, "location.point": {"from": "p", "crs": crs}})
+
+
+@pytest.mark.parametrize(
+    "shape",
+    [
+        "LINESTRING (112.1 31.0, 112.3 31.2)",
+        "SRID=4326;POLYGON ((112.1 31.0, 112.3 31.0, 112.3 31.2, 112.1 31.2, 112.1 31.0))",
+        "POINT Z (112.2 31.1 88)",
+        {"type": "Polygon", "coordinates": [[[112.1, 31.0], [112.3, 31.0], [112.3, 31.2]]]},
+        {"type": "MultiPoint", "coordinates": [[112.1, 31.0], [112.3, 31.2, 50]]},
+        {"type": "Point", "coordinates": [112.2, 31.1, 88]},
+    ],
+)
+def test_a_line_or_an_area_stands_for_its_middle(shape):
+    found = appeal({"location.point": {"from": "p", "crs": "wgs84"}}, p=shape)
+
+    assert found.location_point == pytest.approx((112.2, 31.1))
+
+
+# ── registers ────────────────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def register(rules):
+    return compile_mapping("orgs", rules, maps=MAPS, timezone=SHANGHAI, nulls=(), form=ENTRY)
+
+
+def test_a_row_of_a_register_becomes_an_entry():
+    rules = {"external_id": "dm", "name": "mc", "parent": "sj", "phone": {"from": "dh", "as": "phone"}}
+
+    found = normalize({"dm": 7, "mc": "市城管委", "sj": "1", "dh": "13800000000"}, register(rules))
+
+    assert found == Entry("orgs", "7", "市城管委", parent="1", phone="+8613800000000")
+
+
+def test_an_entry_without_a_name_is_rejected_and_the_register_is_named():
+    with pytest.raises(TicketRejected, match=r"the entry has no name: nothing at 'mc'; mend registers.orgs.map.name"):
+        normalize({"dm": 7}, register({"external_id": "dm", "name": "mc"}))
+
+
+def test_an_entry_has_no_status_and_needs_no_title():
+    with pytest.raises(MappingError, match="the entry has no such field"):
+        register({"external_id": "dm", "name": "mc", "status": "zt"})
+
+
+# ── which of two tickets is newer ────────────────────────────────────────────────────────────────────────────────────
+
+CHANGED = mapping({**BASE, "updated_at": {"from": "changed || meta.changed", "date": ["iso", "epoch_s"]}})
+
+
+@pytest.mark.parametrize(
+    ("values", "changed_at"),
+    [
+        ({"changed": "2026-03-01 16:00:00"}, datetime(2026, 3, 1, 8, tzinfo=UTC)),
+        ({"meta": {"changed": 1772352000}}, datetime(2026, 3, 1, 8, tzinfo=UTC)),
+        ({}, None),
+        ({"changed": "无"}, None),
+        ({"changed": "soon"}, None),
+        ({"changed": ["a", "b"]}, None),
+    ],
+)
+def test_the_time_of_the_last_change_is_read_alone_and_nothing_stands_in_for_it(values, changed_at):
+    """An appeal says when it was created where nothing says when it was changed; that would make all states as old."""
+    assert CHANGED.tells_changes
+    assert CHANGED.changed_at({**TICKET, **values}) == changed_at
+
+
+@pytest.mark.parametrize("ticket", [None, [], "text"])
+def test_what_is_no_ticket_was_never_changed(ticket):
+    assert CHANGED.changed_at(ticket) is None
+
+
+@pytest.mark.parametrize("rule", [None, {"value": "2026-03-01"}, "at", {"from": "at", "date": "iso"}])
+def test_a_map_that_reads_no_time_of_its_own_does_not_tell_changes(rule):
+    compiled = mapping({**BASE, **({"updated_at": rule} if rule else {})})
+
+    assert not compiled.tells_changes
+    assert compiled.changed_at({**TICKET, "changed": "2026-03-01"}) is None

@@ -8,7 +8,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub.errors import LaneLost, SourceRefused, SourceUnavailable
-from hub.model import Tally
+from hub.model import Event, Status, Tally
 from hub.store import tables
 from hub.store.store import Store
 from hub.sync import landed, run, sync
@@ -44,6 +44,19 @@ async def test_a_second_run_changes_nothing(store):
 
     assert tally == Tally(unchanged=2)
     assert len(await rows(store, sa.select(tables.change))) == 1
+
+
+async def test_a_ticket_that_is_nested_too_deep_to_keep_is_rejected_and_the_others_go_on(store):
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    source = scripted([ticket(1), ticket(2, more=deep), ticket(3)])
+
+    tally = await sync(source, store, await claimed(store, source))
+
+    assert tally == Tally(landed=3, served=2, rejected=1)
+    (rejected,) = await rows(store, sa.select(tables.ticket).where(tables.ticket.c.state == "rejected"))
+    assert (rejected.external_id, "recursion limit" in rejected.reason) == ("2", True)
 
 
 async def test_a_ticket_whose_keys_come_in_another_order_is_unchanged(store):
@@ -216,3 +229,29 @@ async def test_sources_that_hang_do_not_keep_the_others_waiting(store):
     await asyncio.gather(worker, return_exceptions=True)
 
     assert await appeals(store) == {"1": "RECEIVED"}
+
+
+async def test_the_events_of_an_appeal_are_stored_and_read_again(store):
+    rules = {
+        **MAP,
+        "events": {"from": "history", "each": {"at": "time", "text": "note", "status": {"value": "ACCEPTED"}}},
+    }
+    source = scripted([ticket(1, history=[{"time": "2026-03-01 09:00:00", "note": "受理"}])], rules=rules)
+
+    await sync(source, store, await claimed(store, source))
+
+    stored = await store.reads.appeal_of("housing", "1")
+    assert stored is not None
+    assert stored.appeal.events == [Event(datetime(2026, 3, 1, 1, tzinfo=UTC), "受理", None, Status.ACCEPTED)]
+
+
+async def test_a_new_event_is_a_change_that_does_not_tell_what_was_said(store):
+    rules = {**MAP, "events": {"from": "history", "each": {"text": "note"}}}
+    first, second = ([ticket(1, history=[{"note": note} for note in notes])] for notes in (["受理"], ["受理", "办结"]))
+    lane = await claimed(store, scripted(rules=rules))
+    await sync(scripted(first, rules=rules), store, lane)
+
+    await sync(scripted(second, rules=rules), store, lane)
+
+    (_, change) = await rows(store, sa.select(tables.change).order_by(tables.change.c.number))
+    assert change.fields == {"events": [None, None]}

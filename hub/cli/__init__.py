@@ -80,6 +80,46 @@ def check(ctx: typer.Context) -> int:
     return check(_asked(ctx))
 
 
+class SourceKind(StrEnum):
+    """What a source can be."""
+
+    HOTLINE = "hotline"
+    PLATFORM = "platform"
+
+
+@app.command(short_help="Write the first entry of a source from a sample.")
+def init(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="What to call the source in connectors.yaml.")],
+    sample: Annotated[str, typer.Argument(metavar="SAMPLE", help="A file with tickets, or a URL that lists them.")],
+    source_class: Annotated[SourceKind, typer.Option("--class", help="What it is.")] = SourceKind.HOTLINE,
+    header: Annotated[
+        list[str] | None,
+        typer.Option(
+            metavar="'NAME: TEXT'", help="A header to ask a URL with; ${NAME} is borrowed.", show_default=False
+        ),
+    ] = None,
+) -> int:
+    """Guess an entry for connectors.yaml from a sample: id, times, words, paging. TODO marks what you have to decide.
+
+    Prints the entry; writes the file where there is none yet. Stores nothing.
+    """
+    from hub.cli.sketching import init
+
+    return init(_asked(ctx), name, sample, source_class.value, header or [])
+
+
+@app.command(short_help="Show where each value of a source comes from.")
+def explain(ctx: typer.Context, source: _SOURCE) -> int:
+    """Show a source's whole configuration, defaults and built-in values included, with the line each came from.
+
+    Opens no socket. Secrets are not shown.
+    """
+    from hub.cli.checking import explain
+
+    return explain(_asked(ctx), source)
+
+
 @app.command("try", short_help="Show how a few tickets read as appeals.")
 def try_source(
     ctx: typer.Context,
@@ -114,6 +154,27 @@ def sync(
     return sync(_asked(ctx), sources or [], concurrency, wait)
 
 
+@app.command(short_help="Read a stretch of a source's past again.")
+def backfill(
+    ctx: typer.Context,
+    source: _SOURCE,
+    since: Annotated[
+        str, typer.Option("--from", metavar="TIME", help="Where to begin: a day, or a time; in the source's zone.")
+    ],
+    until: Annotated[
+        str | None, typer.Option("--to", metavar="TIME", help="Where to end; now when left out.", show_default=False)
+    ] = None,
+    wait: _WAIT = 60,
+) -> int:
+    """Pull what moved in a stretch of the past, beside the live cursor, which stays where it is.
+
+    Cut short, the same command goes on where it was.
+    """
+    from hub.cli.backfilling import backfill
+
+    return backfill(_asked(ctx), source, since, until, wait)
+
+
 @app.command(short_help="List the tickets that do not read as appeals.")
 def rejected(
     ctx: typer.Context,
@@ -140,6 +201,30 @@ def replay(
     from hub.cli.running import replay
 
     return replay(_asked(ctx), source, every, concurrency, wait)
+
+
+@app.command(short_help="Show how tickets came to differ from before.")
+def drift(
+    ctx: typer.Context,
+    source: _ONE_SOURCE = None,
+    seen: Annotated[bool, typer.Option("--seen", help="Clear the list afterwards.")] = False,
+) -> int:
+    """Show how tickets came to differ: fields that are gone, new, or hold another kind of value, words no map knows."""
+    from hub.cli.standing import drift
+
+    return drift(_asked(ctx), source, seen=seen)
+
+
+@app.command(short_help="List the entries of a register.")
+def entries(
+    ctx: typer.Context,
+    register: Annotated[str, typer.Argument(metavar="REGISTER", help="Its name in connectors.yaml.")],
+    limit: Annotated[int, typer.Option(min=1, max=10_000, metavar="N", help="How many entries to show.")] = 20,
+) -> int:
+    """List the entries of a register, in the order of their ids."""
+    from hub.cli.standing import entries
+
+    return entries(_asked(ctx), register, limit)
 
 
 @app.command(short_help="Show how every source is doing.")
@@ -207,8 +292,8 @@ def version(ctx: typer.Context) -> int:
 
 def main() -> None:
     """Run the command with the arguments of this process, and exit."""
-    # Neither imports nor tickets leave cycles: looking for them after every 700 objects costs a sixth of a start.
-    gc.set_threshold(50_000, 20, 50)
+    # What is imported stays for good: looking for cycles in it meanwhile costs a sixth of a start.
+    gc.disable()
     app(prog_name="hub")
 
 

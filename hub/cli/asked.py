@@ -38,9 +38,14 @@ class Asked:
 
 def choose(config: "Config", name: str) -> "Source":
     """The source of that name; a name that is not in the file is a misuse that says what was probably meant."""
-    if source := config.sources.get(name):
+    if source := config.pulled.get(name):
         return source
-    raise Misused(f"there is no source '{name}' in {config.path}", hint=_meant(name, config.sources))
+    raise unknown(name, config.path, config.pulled)
+
+
+def unknown(name: str, path: Path, known: Iterable[str]) -> Misused:
+    """Say that there is no source of that name, and which was probably meant."""
+    return Misused(f"there is no source '{name}' in {path}", hint=_meant(name, known))
 
 
 def choose_enabled(config: "Config", names: Iterable[str]) -> list["Source"]:
@@ -49,7 +54,7 @@ def choose_enabled(config: "Config", names: Iterable[str]) -> list["Source"]:
     for source in named:
         if not source.enabled:
             raise Misused(f"'{source.name}' is disabled in {config.path}", hint="remove `enabled: false` there")
-    return named or [source for source in config.sources.values() if source.enabled]
+    return named or [source for source in config.pulled.values() if source.enabled]
 
 
 @asynccontextmanager
@@ -73,7 +78,7 @@ async def opened(config: "Config", environ: Mapping[str, str] = os.environ) -> A
             raise Misused(
                 f"cannot keep data in {error.filename}: {error.strerror}", hint="set HUB_DATA to a folder"
             ) from error
-        await store.lanes.declare([source.record for source in config.sources.values()])
+        await store.lanes.declare([source.record for source in config.pulled.values()])
         yield store
 
 

@@ -1,14 +1,15 @@
 """Answer `hub check` and `hub schema`: what stands in the configuration, and what may stand there."""
 
 import os
+from dataclasses import asdict
 
 import orjson
 from rich.table import Table
 
-from hub.cli.asked import Asked
+from hub.cli.asked import Asked, unknown
 from hub.cli.failures import MISUSED
 from hub.cli.voice import answer, columns, counted, span, visible
-from hub.config import Config, Schedule, Source, json_schema, load
+from hub.config import Config, Schedule, Source, drafted, json_schema, leaves_of, load
 from hub.errors import ConfigError, Mistake
 
 
@@ -19,8 +20,23 @@ def check(asked: Asked) -> int:
     except ConfigError as error:
         answer(asked, {"mistakes": error.mistakes}, *map(_line, error.mistakes))
         return MISUSED
-    sources = list(config.sources.values())
+    sources = list(config.pulled.values())
     answer(asked, {"sources": [_facts(source) for source in sources]}, _table(sources), _verdict(config))
+    return 0
+
+
+def explain(asked: Asked, name: str) -> int:
+    """Show every value of a source's configuration with the line it came from. Opens no socket."""
+    from hub.config.explaining import explain as explained
+
+    draft = drafted(asked.config, os.environ)
+    try:
+        said = explained(draft, leaves_of(asked.config), name)
+    except KeyError:
+        raise unknown(name, asked.config, draft.names) from None
+    facts = [asdict(one) for one in said]
+    rows = [(one.line or "", one.where, one.path, one.value) for one in said]
+    answer(asked, {"source": name, "values": facts}, columns(("line", "where", "key", "value"), rows))
     return 0
 
 
@@ -66,4 +82,6 @@ def _schedule(schedule: Schedule) -> str:
 def _verdict(config: Config) -> str:
     """Say that all is well, and what to run next."""
     first = next(iter(config.sources), "SOURCE")
-    return f"{config.path} is in order: {counted(len(config.sources), 'source')}; run `hub try {first}` or `hub sync`"
+    held = counted(len(config.sources), "source")
+    held += f" and {counted(len(config.registers), 'register')}" if config.registers else ""
+    return f"{config.path} is in order: {held}; run `hub try {first}` or `hub sync`"

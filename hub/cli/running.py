@@ -55,20 +55,20 @@ def sync(asked: Asked, names: Sequence[str], concurrency: int, wait: int) -> int
     config = asked.configuration()
     sources = choose_enabled(config, names)
     logs.configure(asked, logging.WARNING, config.secrets)
-    return _told(asked, until_stopped(_sync(asked, config, sources, _Limits(concurrency, timedelta(seconds=wait)))))
+    return told(asked, until_stopped(_sync(asked, config, sources, _Limits(concurrency, timedelta(seconds=wait)))))
 
 
 def replay(asked: Asked, name: str | None, every: bool, concurrency: int, wait: int) -> int:
     """Make tickets pending again and serve them at once; of every source where none is named."""
     config = asked.configuration()
-    sources = [choose(config, name)] if name else list(config.sources.values())
+    sources = [choose(config, name)] if name else list(config.pulled.values())
     logs.configure(asked, logging.WARNING, config.secrets)
     limits = _Limits(concurrency, timedelta(seconds=wait))
     outcomes = until_stopped(_replay(asked, config, sources, every, limits))
     if not outcomes:
         answer(asked, {"sources": []}, "no rejected tickets" if not every else "no tickets")
         return 0
-    return _told(asked, outcomes)
+    return told(asked, outcomes)
 
 
 async def _sync(asked: Asked, config: Config, sources: Sequence[Source], limits: _Limits) -> list[Outcome]:
@@ -106,13 +106,13 @@ async def _replay(
 async def _all(asked: Asked, store: Store, sources: Sequence[Source], work: _Work, limits: _Limits) -> list[Outcome]:
     """Work on every source, a bounded number at once; one that fails ends no other."""
     free = asyncio.Semaphore(limits.concurrency)
-    with _Bars(asked) as bars:
+    with Bars(asked) as bars:
 
         async def one(source: Source) -> Outcome:
             async with free:
                 bar = bars.add(source.name)
                 try:
-                    lane = await _claimed(store, source, limits.wait, bar)
+                    lane = await claimed(store, source_lane(source.name), limits.wait, bar)
                     return Outcome(source.name, await work(source, lane, bar.watch))
                 except HubError as error:
                     return Outcome(source.name, bar.tally, error.message, error.hint)
@@ -125,23 +125,23 @@ async def _all(asked: Asked, store: Store, sources: Sequence[Source], work: _Wor
         return await asyncio.gather(*map(one, sources))
 
 
-async def _claimed(store: Store, source: Source, wait: timedelta, bar: "_Bar") -> Lane:
-    """Take the source's lane; where another process works on it, say who, and wait. Raises HubError after that."""
+async def claimed(store: Store, name: str, wait: timedelta, bar: "Bar") -> Lane:
+    """Take a lane; where another process works on it, say who, and wait. Raises HubError after that."""
     loop = asyncio.get_running_loop()
     until = loop.time() + wait.total_seconds()
     told = ""
-    while (lane := await store.lanes.claim_named(source_lane(source.name), holder(), LEASE)) is None:
-        other = await store.lanes.holder(source_lane(source.name))
+    while (lane := await store.lanes.claim_named(name, holder(), LEASE)) is None:
+        other = await store.lanes.holder(name)
         if other and loop.time() >= until:
             raise HubError(f"{other} is working on it", hint="try again later, or give --wait more seconds")
         if other and other != told:
             told = other
-            bar.say(f"{source.name}: {other} is working on it; waiting up to {wait.total_seconds():.0f}s")
+            bar.say(f"{bar.source}: {other} is working on it; waiting up to {wait.total_seconds():.0f}s")
         await asyncio.sleep(_LOOK_EVERY)
     return lane
 
 
-class _Bars:
+class Bars:
     """Progress bars on stderr, where somebody looks at a terminal."""
 
     def __init__(self, asked: Asked) -> None:
@@ -162,14 +162,15 @@ class _Bars:
     def __exit__(self, *_: object) -> None:
         self._progress.stop()
 
-    def add(self, source: str) -> "_Bar":
-        return _Bar(self._progress, self._progress.add_task(source, total=None, done=""))
+    def add(self, source: str) -> "Bar":
+        return Bar(source, self._progress, self._progress.add_task(source, total=None, done=""))
 
 
-class _Bar:
+class Bar:
     """The progress of one source, and the last that was heard of it."""
 
-    def __init__(self, progress: Progress, task: TaskID) -> None:
+    def __init__(self, source: str, progress: Progress, task: TaskID) -> None:
+        self.source = source
         self._progress = progress
         self._task = task
         self.tally = Tally()
@@ -187,7 +188,7 @@ class _Bar:
         self._progress.remove_task(self._task)
 
 
-def _told(asked: Asked, outcomes: Sequence[Outcome]) -> int:
+def told(asked: Asked, outcomes: Sequence[Outcome]) -> int:
     answer(asked, {"sources": [_facts(outcome) for outcome in outcomes]}, _table(outcomes), *_next_steps(outcomes))
     return FAILED if any(outcome.error for outcome in outcomes) else 0
 

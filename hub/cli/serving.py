@@ -5,27 +5,33 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 import uvicorn
 
 from hub.cli import logs
 from hub.cli.asked import Asked, opened
+from hub.cli.connections import Connection
 from hub.cli.stopping import Stopped, until_stopped
 from hub.cli.voice import answer, counted
-from hub.config import Config
-from hub.errors import HubError
+from hub.config import Config, Source
+from hub.config.watching import News, WatchedFile
+from hub.errors import HubError, StoreError
 from hub.model import AppealFilter
 from hub.store.store import Store
 from hub.worker import Worker
 
 _PATIENCE = 3  # seconds that open requests and subscriptions get to end by themselves
+_LOOK_EVERY = 1  # seconds between two looks at connectors.yaml
 _LONGEST_MESSAGE = 2**20  # bytes of one WebSocket message, before anything is parsed
 
 _log = structlog.get_logger()
+
+_Take: TypeAlias = Callable[[Mapping[str, Source]], None]
+"""Goes on with the sources as they are in the file now."""
 
 
 def serve(asked: Asked, host: str, port: int, concurrency: int | None) -> int:
@@ -64,22 +70,63 @@ async def _serve(asked: Asked, config: Config, listener: socket.socket, concurre
             held = f"{counted(len(config.sources), 'source')}, {counted(count, 'appeal')}"
             answer(asked, facts, f"serving {url}   ({held})")
 
-        app = create_app(store, production=os.environ.get("HUB_ENV") == "production")
+        pushing = dict(config.pulled)
+        takers: list[_Take] = [lambda sources: _replace(pushing, sources)]
+        app = create_app(store, sources=pushing, production=os.environ.get("HUB_ENV") == "production")
         async with asyncio.TaskGroup() as group:
             group.create_task(_api(app, listener, announce))
             if concurrency is not None:
-                group.create_task(_worker(store, config, concurrency).run_forever())
+                worker = _worker(store, config, concurrency)
+                takers.append(lambda sources: worker.take(sources.values()))
+                group.create_task(worker.run_forever())
+            group.create_task(_watch(asked, store, config, takers))
 
 
 async def _work(asked: Asked, config: Config, concurrency: int) -> None:
     async with opened(config) as store:
-        enabled = sum(source.enabled for source in config.sources.values())
+        enabled = sum(source.enabled for source in config.pulled.values())
         answer(asked, {"working": enabled}, f"working on {counted(enabled, 'source')}")
-        await _worker(store, config, concurrency).run_forever()
+        worker = _worker(store, config, concurrency)
+        async with asyncio.TaskGroup() as group:
+            group.create_task(worker.run_forever())
+            group.create_task(_watch(asked, store, config, [lambda sources: worker.take(sources.values())]))
+
+
+def _replace(before: dict[str, Source], now: Mapping[str, Source]) -> None:
+    before.clear()
+    before.update(now)
 
 
 def _worker(store: Store, config: Config, concurrency: int) -> Worker:
-    return Worker(store, config.sources.values(), concurrency=concurrency)
+    return Worker(store, config.pulled.values(), concurrency=concurrency)
+
+
+async def _watch(asked: Asked, store: Store, config: Config, takers: Sequence[_Take]) -> None:
+    """Take what is saved in the file while the hub runs, source by source; a bad save changes nothing but errors."""
+    file = WatchedFile(config, os.environ)
+    while True:
+        await asyncio.sleep(_LOOK_EVERY)
+        if news := await asyncio.to_thread(file.look):
+            logs.configure(asked, logging.INFO, config.secrets | file.config.secrets)
+            await _announce(store, file, news)
+            for take in takers:
+                take(file.config.pulled)
+
+
+async def _announce(store: Store, file: WatchedFile, news: News) -> None:
+    """Say what a save brought, in the log and in the store."""
+    for mistake in news.mistakes:
+        _log.warning("not in use", mistake=str(mistake))
+    if news.changed or news.gone:
+        _log.info("configuration taken", changed=sorted(news.changed), gone=sorted(news.gone))
+    while True:
+        try:
+            await store.lanes.declare([source.record for source in file.config.pulled.values()], file.errors)
+            await store.lanes.wake(news.changed)
+        except StoreError:
+            await asyncio.sleep(_LOOK_EVERY)
+        else:
+            return
 
 
 async def _api(app: Any, listener: socket.socket, announce: Callable[[], None]) -> None:
@@ -101,6 +148,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Connection,
                 log_config=None,
                 access_log=False,
                 server_header=False,

@@ -1,19 +1,20 @@
-"""Answer `hub sources` and `hub rejected`: how things stand in the store."""
+"""Answer `hub sources`, `hub rejected`, `hub drift` and `hub entries`: how things stand in the store."""
 
 import logging
 from collections.abc import Sequence
+from dataclasses import asdict
 from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import orjson
 
 from hub.cli import logs
-from hub.cli.asked import Asked, choose, opened
+from hub.cli.asked import Asked, Misused, choose, opened
 from hub.cli.stopping import until_stopped
 from hub.cli.voice import about, ago, answer, columns, counted
 from hub.config import Config
-from hub.model import RejectedTicket, SourceHealth
-from hub.store.reads import RejectedPage
+from hub.model import Drift, DriftKind, RejectedTicket, SourceHealth
+from hub.store.reads import EntryPage, RejectedPage
 
 
 def sources(asked: Asked) -> int:
@@ -23,7 +24,7 @@ def sources(asked: Asked) -> int:
     found = until_stopped(_health(config))
     now = datetime.now(UTC)
     heads = ("source", "last run", "lag", "landed", "served", "rejected", "pending", "next run", "last error")
-    rows = [_row(health, config.sources[health.record.name].enabled, now) for health in found]
+    rows = [_row(health, config.pulled[health.record.name].enabled, now) for health in found]
     failing = [health.record.name for health in found if health.last_error]
     rejected = sum(health.rejected for health in found)
     answer(
@@ -52,10 +53,76 @@ def rejected(asked: Asked, name: str | None, limit: int) -> int:
     return 0
 
 
+def entries(asked: Asked, name: str, limit: int) -> int:
+    """Show the first entries of a register."""
+    config = asked.configuration()
+    register = choose(config, name)
+    if register.name not in config.registers:
+        raise Misused(
+            f"'{name}' is a source; it gives appeals", hint=f"registers: {', '.join(config.registers) or 'none'}"
+        )
+    logs.configure(asked, logging.WARNING, config.secrets)
+    page = until_stopped(_entries(config, name, limit))
+    heads = ("id", "name", "kind", "parent", "area", "active")
+    rows = [
+        (one.external_id, one.name, one.kind or "", one.parent or "", one.area or "", one.active)
+        for one in page.entries
+    ]
+    more = f", of which these are {len(page.entries)} (--limit)" if page.count > len(page.entries) else ""
+    held = "1 entry" if page.count == 1 else f"{page.count:,} entries"
+    answer(
+        asked,
+        {"register": name, "count": page.count, "entries": [asdict(one) for one in page.entries]},
+        *([columns(heads, rows)] if rows else []),
+        f"{held} in {name}{more}" if page.count else f"no entries in {name}: run `hub sync {name}`",
+    )
+    return 0
+
+
+def drift(asked: Asked, name: str | None, *, seen: bool) -> int:
+    """Show how tickets came to differ from what was usual; with `seen`, clear it afterwards."""
+    config = asked.configuration()
+    source = choose(config, name).name if name else None
+    logs.configure(asked, logging.WARNING, config.secrets)
+    found = until_stopped(_drift(config, source, seen))
+    now = datetime.now(UTC)
+    heads = ("source", "what", "field", "word", "tickets", "first", "last")
+    rows = [
+        (one.source, _WHAT[one.kind], one.field, one.word, one.tickets, ago(one.first_at, now), ago(one.last_at, now))
+        for one in found
+    ]
+    of = f" of {source}" if source else ""
+    cleared = "; cleared" if seen else f"; `hub drift{f' {source}' if source else ''} --seen` clears it"
+    verdict = f"{counted(len(found), 'difference')}{cleared}" if found else f"the tickets{of} are as they were"
+    answer(asked, {"drift": [asdict(one) for one in found]}, *([columns(heads, rows)] if rows else []), verdict)
+    return 0
+
+
+_WHAT = {
+    DriftKind.FIELD_GONE: "field is gone",
+    DriftKind.FIELD_NEW: "field is new",
+    DriftKind.KIND_CHANGED: "other kind of value",
+    DriftKind.WORD_UNKNOWN: "word that no map knows",
+}
+
+
+async def _drift(config: Config, source: str | None, seen: bool) -> list[Drift]:
+    async with opened(config) as store:
+        found = await store.reads.drift(source)
+        if seen:
+            await store.drifts.forget(source)
+        return found
+
+
+async def _entries(config: Config, name: str, limit: int) -> EntryPage:
+    async with opened(config) as store:
+        return await store.reads.entries(name, size=limit)
+
+
 async def _health(config: Config) -> list[SourceHealth]:
     async with opened(config) as store:
         found = {health.record.name: health for health in await store.reads.source_health()}
-    return [found[name] for name in config.sources]
+    return [found[name] for name in config.pulled]
 
 
 async def _rejected(config: Config, source: str | None, limit: int) -> RejectedPage:

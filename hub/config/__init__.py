@@ -2,34 +2,52 @@
 
 import os
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 from zoneinfo import ZoneInfo
 
 from hub.config.document import BrokenFile, Document, KeyPath, Problem, read
 from hub.config.draft import Draft
 from hub.config.editor import json_schema
+from hub.config.models import SECTIONS
 from hub.config.nodes import MAX_BYTES
 from hub.config.schedule import Schedule
 from hub.config.secrets import resolve
 from hub.config.sources import Source
 from hub.errors import ConfigError, Mistake
 
-__all__ = ["Config", "Schedule", "Source", "json_schema", "load"]
+__all__ = ["Config", "Reading", "Schedule", "Source", "json_schema", "load", "read_whole"]
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What connectors.yaml says: its sources by name, in file order. `timezone` is the default one."""
+    """What connectors.yaml says: its sources and registers by name, in file order. `timezone` is the default one."""
 
     path: Path
     timezone: ZoneInfo
     sources: dict[str, Source]
+    registers: dict[str, Source] = field(default_factory=dict)
+
+    @property
+    def pulled(self) -> dict[str, Source]:
+        """All that is pulled: the sources, then the registers."""
+        return self.sources | self.registers
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Every secret of every source, for those who must mask them."""
-        return frozenset().union(*(source.secrets for source in self.sources.values()))
+        """Every secret of all that is pulled, for those who must mask them."""
+        return frozenset().union(*(source.secrets for source in self.pulled.values()))
+
+
+@dataclass(frozen=True, slots=True)
+class Reading:
+    """One reading of the file: `config` holds what can be used of it, `mistakes` all that is wrong, in file order."""
+
+    config: Config
+    mistakes: tuple[Mistake, ...]
+    spoilt: Mapping[str, tuple[Mistake, ...]]
+    """The mistakes of each source and register; under "" those that are of the whole file."""
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -38,22 +56,57 @@ def load(path: Path, environ: Mapping[str, str]) -> Config:
     Opens no socket and writes nothing. Raises ConfigError with every mistake at once; of a file that is no YAML, the
     first. With HUB_ENV=production in `environ`, a secret written in clear is a mistake as well.
     """
+    reading = read_whole(path, environ)
+    if reading.mistakes:
+        raise ConfigError(*reading.mistakes)
+    return reading.config
+
+
+def read_whole(path: Path, environ: Mapping[str, str]) -> Reading:
+    """Read the file as `load` does, but let the mistakes of a source spoil that one only.
+
+    Raises ConfigError for a file that is no YAML.
+    """
+    draft = drafted(path, environ)
+    built, problems = draft.pulled()
+    mistakes = tuple(_mistakes(path, draft.document, [*draft.document.problems, *problems]))
+    spoilt: dict[str, tuple[Mistake, ...]] = {}
+    for name, mistake in mistakes:
+        spoilt[name] = (*spoilt.get(name, ()), mistake)
+    sources, registers = ({source.name: source for source in built[section]} for section in SECTIONS)
+    config = Config(path, draft.timezone, sources, registers)
+    return Reading(config, tuple(sorted(mistake for _, mistake in mistakes)), spoilt)
+
+
+def leaves_of(path: Path) -> dict[KeyPath, Any]:
+    """The texts and numbers of the file as they are written, placeholders not filled in. Raises ConfigError."""
     try:
-        document = read(_content(path))
+        return dict(_leaves(read(content_of(path)).value, ()))
+    except BrokenFile as broken:
+        raise ConfigError(Mistake(str(path), broken.line, "", broken.message)) from None
+
+
+def _leaves(value: Any, path: KeyPath) -> Iterator[tuple[KeyPath, Any]]:
+    children = value.items() if isinstance(value, dict) else enumerate(value) if isinstance(value, list) else ()
+    yield path, value
+    for step, child in children:
+        yield from _leaves(child, (*path, step))
+
+
+def drafted(path: Path, environ: Mapping[str, str]) -> Draft:
+    """Parse the file and fill in what it borrows. Raises ConfigError for no YAML."""
+    try:
+        document = read(content_of(path))
     except BrokenFile as broken:
         raise ConfigError(Mistake(str(path), broken.line, "", broken.message)) from None
     document, borrowed = resolve(document, environ, path.parent)
-    draft = Draft(document, borrowed, path.parent, production=environ.get("HUB_ENV") == "production")
-    sources, problems = draft.sources()
-    if problems := [*document.problems, *problems]:
-        raise ConfigError(*_mistakes(path, document, problems))
-    return Config(path, draft.timezone, {source.name: source for source in sources})
+    return Draft(document, borrowed, path.parent, production=environ.get("HUB_ENV") == "production")
 
 
 _NO_FILE = "there is no such file; begin with a copy of the connectors.yaml in the hub's repository"
 
 
-def _content(path: Path) -> bytes:
+def content_of(path: Path) -> bytes:
     try:
         if not path.is_file():
             raise BrokenFile(1, _NO_FILE)
@@ -63,11 +116,13 @@ def _content(path: Path) -> bytes:
         raise BrokenFile(1, f"the file cannot be read: {os.strerror(error.errno or 0)}") from error
 
 
-def _mistakes(path: Path, document: Document, problems: Iterable[Problem]) -> Iterator[Mistake]:
+def _mistakes(path: Path, document: Document, problems: Iterable[Problem]) -> Iterator[tuple[str, Mistake]]:
+    """Say each problem with its line, and whose it is: a source's or register's, or "" for the whole file's."""
     own = set(document.problems)
     for problem in problems:
         if problem in own or not _lies_in(problem.path, document.spoiled):
-            yield Mistake(str(path), document.line(problem.path), _dotted(problem.path), problem.message)
+            mistake = Mistake(str(path), document.line(problem.path), _dotted(problem.path), problem.message)
+            yield str(problem.path[1]) if len(problem.path) > 1 and problem.path[0] in SECTIONS else "", mistake
 
 
 def _lies_in(path: KeyPath, spoiled: frozenset[KeyPath]) -> bool:

@@ -12,13 +12,15 @@ from hub.config.messages import shown, validated
 from hub.config.models import (
     MAX_SOURCES,
     OWN_KEYS,
+    SECTIONS,
     SOURCE_NAME,
     DefaultKeys,
     FileKeys,
-    SourceKeys,
+    PulledKeys,
+    Section,
     laid_beneath,
+    pulled_model,
     shared_keys,
-    source_model,
 )
 from hub.config.secrets import Borrowed
 from hub.config.shapes import keys_of
@@ -36,17 +38,18 @@ class Draft:
     folder: Path
     production: bool
 
-    def sources(self) -> tuple[list[Source], list[Problem]]:
-        """Return every source that can be built, and everything that is wrong."""
-        sources, problems = [], list(self._top_problems())
-        for name, own in list(self._part("sources").items())[:MAX_SOURCES]:
-            if not isinstance(own, dict):
-                continue  # the top's problems say so
-            source, wrong = self._source(name, own)
-            problems += wrong
-            if source:
-                sources.append(source)
-        return sources, problems
+    def pulled(self) -> tuple[dict[Section, list[Source]], list[Problem]]:
+        """Return every source and register that can be built, and everything that is wrong."""
+        built: dict[Section, list[Source]] = {section: [] for section in SECTIONS}
+        problems = list(self._top_problems())
+        for section in SECTIONS:
+            for name, own in list(self._part(section).items())[:MAX_SOURCES]:
+                if not isinstance(own, dict):
+                    continue  # the top's problems say so
+                source, wrong = self._source(section, name, own)
+                problems += wrong
+                built[section] += [source] if source else []
+        return built, problems
 
     @cached_property
     def timezone(self) -> ZoneInfo:
@@ -69,30 +72,53 @@ class Draft:
 
     def _top_problems(self) -> Iterator[Problem]:
         yield from validated(FileKeys, self.document.value, self.borrowed)[1]
-        names = self._part("sources")
-        if len(names) > MAX_SOURCES:
-            yield Problem(("sources",), f"holds {len(names)} sources; one file holds at most {MAX_SOURCES}")
-        for name in names:
-            yield from _name_problems(name)
+        for section in SECTIONS:
+            names = self._part(section)
+            if len(names) > MAX_SOURCES:
+                yield Problem((section,), f"holds {len(names)} {section}; one file holds at most {MAX_SOURCES}")
+            for name in names:
+                yield from _name_problems(section, name)
+        for name in self._part("registers"):
+            if name in self._part("sources"):
+                yield Problem(("registers", name), "a source has this name already; commands could not tell them apart")
         for path, message in validated(DefaultKeys, self.defaults, self.file.borrowed_by_defaults)[1]:
             yield Problem(("defaults", *path), message)
-        shared = shared_keys()
         for key in self.defaults:
             if key in OWN_KEYS:
                 yield Problem(("defaults", key), "every source says this itself; it cannot be a default")
-            elif key not in shared:
-                yield Problem(("defaults", key), f"no key that sources share{did_you_mean(key, shared)}")
+            # Connectors that no source uses are loaded only where a key is none of those in use.
+            elif key not in self._keys_in_use and key not in shared_keys():
+                yield Problem(("defaults", key), f"no key that sources share{did_you_mean(key, shared_keys())}")
 
-    def _source(self, name: str, own: Mapping[str, Any]) -> tuple[Source | None, list[Problem]]:
+    @cached_property
+    def _keys_in_use(self) -> frozenset[str]:
+        entries = [own for section in SECTIONS for own in self._part(section).values() if isinstance(own, dict)]
+        used = {own.get("connector") for own in entries if isinstance(own.get("connector"), str)}
+        return frozenset().union(*(keys_of(pulled_model("sources", each)) for each in used if each in REGISTRY))
+
+    @property
+    def names(self) -> list[str]:
+        """Those of all sources and registers."""
+        return [name for section in SECTIONS for name in self._part(section)]
+
+    def entry(self, name: str) -> Entry:
+        """The source or register of that name. Raises KeyError where there is none, or no connector of its."""
+        for section in SECTIONS:
+            own = self._part(section).get(name)
+            if isinstance(own, dict) and own.get("connector") in REGISTRY:
+                return self._entry(section, name, own, pulled_model(section, own["connector"]))
+        raise KeyError(name)
+
+    def _source(self, section: Section, name: str, own: Mapping[str, Any]) -> tuple[Source | None, list[Problem]]:
         connector = own.get("connector")
         if not isinstance(connector, str) or connector not in REGISTRY:
-            return None, [self._connector_problem(name, own)]
-        entry = self._entry(name, own, source_model(connector))
+            return None, [self._connector_problem(section, name, own)]
+        entry = self._entry(section, name, own, pulled_model(section, connector))
         source, problems = entry.source()
         return source, [Problem(entry.origin(path), message) for path, message in problems]
 
-    def _connector_problem(self, name: str, own: Mapping[str, Any]) -> Problem:
-        path: KeyPath = ("sources", name, "connector")
+    def _connector_problem(self, section: Section, name: str, own: Mapping[str, Any]) -> Problem:
+        path: KeyPath = (section, name, "connector")
         known = ", ".join(sorted(REGISTRY))
         if "connector" not in own:
             return Problem(path, f"is missing; it names the protocol that the system speaks (known: {known})")
@@ -103,16 +129,16 @@ class Draft:
         meant = f"; did you mean '{near}'?" if near else ""
         return Problem(path, f"no connector {shown(named)}{meant} (known: {known})")
 
-    def _entry(self, name: str, own: Mapping[str, Any], model: type[SourceKeys]) -> Entry:
+    def _entry(self, section: Section, name: str, own: Mapping[str, Any], model: type[PulledKeys]) -> Entry:
         known = keys_of(model)
         defaults = {key: value for key, value in self.defaults.items() if key in known}
-        return Entry(name, laid_beneath(defaults, own), model, self.file)
+        return Entry(section, name, laid_beneath(defaults, own), model, self.file)
 
 
-def _name_problems(name: str) -> Iterator[Problem]:
+def _name_problems(section: Section, name: str) -> Iterator[Problem]:
     if SOURCE_NAME.fullmatch(name):
         return
     tame = "-".join(name.lower().replace("_", " ").replace(".", " ").split()).lstrip("-0123456789")[:63]
     meant = f"; did you mean '{tame}'?" if SOURCE_NAME.fullmatch(tame) else ", such as 'hotline-12345'"
-    rule = "a source's name is 1 to 63 small letters, digits and '-', beginning with a letter"
-    yield Problem(("sources", name), f"{rule}{meant}")
+    rule = f"a {section.removesuffix('s')}'s name is 1 to 63 small letters, digits and '-', beginning with a letter"
+    yield Problem((section, name), f"{rule}{meant}")

@@ -7,10 +7,10 @@ from typing import Any, TypeAlias
 from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_json_schema
 from pydantic_core import core_schema
 
-from hub.config.models import MAX_SOURCES, SOURCE_NAME, FileKeys, shared_keys, source_model
+from hub.config.models import MAX_SOURCES, SECTIONS, SOURCE_NAME, FileKeys, Section, pulled_model, shared_keys
 from hub.connectors import REGISTRY
 from hub.connectors.base import texts_below
-from hub.mapping.rules import ATTRIBUTE, REQUIRED, TARGETS, Rule, Target
+from hub.mapping.rules import APPEAL, ATTRIBUTE, EVENT, Form, Rule, Target
 
 Schema: TypeAlias = dict[str, Any]
 
@@ -25,10 +25,12 @@ def json_schema() -> Schema:
     It says less than `load` does: a schema cannot follow defaults, shared maps, paths and patterns.
     """
     defs = _definitions()
-    for connector in REGISTRY:
-        _complete(defs[f"{connector}_source"], connector)
-    defs["map"] = _map_schema()
-    defs["source"] = _source_schema()
+    for section, (_, form) in SECTIONS.items():
+        for connector in REGISTRY:
+            _complete(defs[_named(section, connector)], connector, form)
+        defs[f"map_of_{form.noun}"] = _map_schema(form)
+        defs[section.removesuffix("s")] = _pulled_schema(section)
+    defs[f"map_of_{EVENT.noun}"] = _map_schema(EVENT)
     defs["defaults"] = _defaults_schema(defs)
     texts = texts_below(FileKeys)
     return {
@@ -42,25 +44,33 @@ def json_schema() -> Schema:
             "version": {"const": 1, "description": texts["version"]},
             "defaults": {"$ref": "#/$defs/defaults", "description": texts["defaults"]},
             "maps": _maps_schema(texts["maps"]),
-            "sources": {
-                "type": "object",
-                "description": texts["sources"],
-                "minProperties": 1,
-                "maxProperties": MAX_SOURCES,
-                "propertyNames": {"pattern": f"^{SOURCE_NAME.pattern}$"},
-                "additionalProperties": {"$ref": "#/$defs/source"},
-            },
+            "sources": {**_section_schema("sources", texts["sources"]), "minProperties": 1},
+            "registers": _section_schema("registers", texts["registers"]),
         },
         "$defs": {name: defs[name] for name in sorted(defs)},
     }
 
 
-def _complete(source: Schema, connector: str) -> None:
+def _named(section: Section, connector: str) -> str:
+    return f"{connector}_{section.removesuffix('s')}"
+
+
+def _section_schema(section: Section, description: str) -> Schema:
+    return {
+        "type": "object",
+        "description": description,
+        "maxProperties": MAX_SOURCES,
+        "propertyNames": {"pattern": f"^{SOURCE_NAME.pattern}$"},
+        "additionalProperties": {"$ref": f"#/$defs/{section.removesuffix('s')}"},
+    }
+
+
+def _complete(source: Schema, connector: str, form: Form) -> None:
     """Say what pydantic does not know: which connector this is, and what its map must hold."""
     source["properties"]["connector"] = {"const": connector}
-    source["properties"]["map"] = {"$ref": "#/$defs/map"}
-    if not REGISTRY[connector].default_map:
-        source["properties"]["map"]["required"] = list(REQUIRED)
+    source["properties"]["map"] = {"$ref": f"#/$defs/map_of_{form.noun}"}
+    if form is not APPEAL or not REGISTRY[connector].default_map:
+        source["properties"]["map"]["required"] = list(form.required)
         source["required"] = [*source["required"], "map"]
 
 
@@ -79,7 +89,7 @@ class _Plain(GenerateJsonSchema):
 
 
 def _definitions() -> Schema:
-    models: Iterable[Any] = [*(source_model(connector) for connector in REGISTRY), Rule]
+    models: Iterable[Any] = [*(pulled_model(section, each) for section in SECTIONS for each in REGISTRY), Rule]
     _, listed = models_json_schema([(model, "validation") for model in models], schema_generator=_Plain)
     return {name: _with_placeholders(schema) for name, schema in listed["$defs"].items()}
 
@@ -100,21 +110,23 @@ def _with_placeholders(schema: Any) -> Any:
     return {key: _with_placeholders(value) for key, value in schema.items()} | told_by
 
 
-def _source_schema() -> Schema:
-    return {
+def _pulled_schema(section: Section) -> Schema:
+    chosen = {
         "type": "object",
         "required": ["connector"],
         "properties": {"connector": {"enum": sorted(REGISTRY), "description": "The protocol that the system speaks."}},
         "allOf": [
             {
                 "if": {"properties": {"connector": {"const": connector}}, "required": ["connector"]},
-                "then": {"$ref": f"#/$defs/{connector}_source"},
+                "then": {"$ref": f"#/$defs/{_named(section, connector)}"},
             }
             for connector in REGISTRY
         ],
-        "if": {"properties": {"class": {"const": "platform"}}, "required": ["class"]},
-        "then": {"properties": {"integration": False}},
     }
+    if section == "registers":
+        return chosen
+    is_platform = {"properties": {"class": {"const": "platform"}}, "required": ["class"]}
+    return {**chosen, "if": is_platform, "then": {"properties": {"integration": False}}}
 
 
 def _defaults_schema(defs: Schema) -> Schema:
@@ -149,14 +161,14 @@ def _maps_schema(description: str | None) -> Schema:
     return {"type": "object", "description": description, "additionalProperties": table}
 
 
-def _map_schema() -> Schema:
-    """One rule a field of the appeal; the words of an enum field are known."""
+def _map_schema(form: Form) -> Schema:
+    """One rule a field of the record; the words of an enum field are known."""
     return {
         "type": "object",
-        "description": "How a ticket reads as an appeal: one rule a field; a bare path is short for {from: path}.",
+        "description": f"How a ticket reads as an {form.noun}: one rule a field; a bare path is short for from: path.",
         "additionalProperties": False,
-        "properties": {name: _field_rule(target) for name, target in TARGETS.items()},
-        "patternProperties": {f"^{re.escape(ATTRIBUTE)}.": _RULE},
+        "properties": {name: _field_rule(target) for name, target in form.targets.items()},
+        **({"patternProperties": {f"^{re.escape(ATTRIBUTE)}.": _RULE}} if form.has_attributes else {}),
     }
 
 
@@ -172,6 +184,9 @@ def _field_rule(target: Target) -> Schema:
         return {**_RULE, "properties": _enum_steps(target)}
     if target.type is tuple:
         return {**_RULE, "type": "object", "required": ["crs"]}
+    if target.name == "events":
+        each = {"$ref": f"#/$defs/map_of_{EVENT.noun}"}
+        return {**_RULE, "type": "object", "required": ["each"], "properties": {"each": each}}
     return _RULE
 
 

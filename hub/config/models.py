@@ -14,13 +14,14 @@ from hub.config.shapes import keys_of
 from hub.config.spelling import closest
 from hub.connectors import REGISTRY
 from hub.connectors.base import Options
-from hub.mapping.rules import Rule
+from hub.connectors.paths import Path
+from hub.mapping.rules import APPEAL, ENTRY, Form, Rule
 from hub.model import Integration, SourceClass
 
 MAX_SOURCES = 1000
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
-OWN_KEYS = {"title", "class", "integration", "department", "enabled", "connector", "map"}
+OWN_KEYS = {"title", "class", "integration", "department", "enabled", "connector", "only_if", "map"}
 """What makes a source itself: nothing that defaults could say."""
 
 _SHANGHAI = "Asia/Shanghai"
@@ -61,21 +62,19 @@ class FileKeys(_Keys):
     """Code tables that several sources share; a rule names one by `map: NAME`."""
     sources: dict[str, dict[str, Any]] = Field(min_length=1)
     """One entry a legacy system: a hotline or a platform. Its name is its key: small letters, digits and '-'."""
+    registers: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """One entry a register, pulled like a source: what appeals refer to, such as organizations, areas or QR codes."""
 
 
-class SourceKeys(_Keys):
-    """What every source says, whatever its connector."""
+class PulledKeys(_Keys):
+    """What every source and every register says, whatever its connector."""
 
     title: str = Field(min_length=1, max_length=200)
     """What people call the system, such as 12345政务服务便民热线."""
-    source_class: SourceClass = Field(alias="class")
-    """A government hotline or a convenience platform."""
-    integration: Integration | None = None
-    """How a hotline joined 12345: integrator 归并主体, absorbed 整体并入, dual_number 双号并行, sub_centre 设分中心."""
     department: str | None = Field(None, min_length=1, max_length=200)
     """The department that answers for the system."""
     enabled: StrictBool = True
-    """false keeps the source and what it gave, and stops pulling it."""
+    """false keeps what it gave, and stops pulling it."""
     connector: str
     """The protocol that the system speaks."""
     timezone: Zone = ZoneInfo(_SHANGHAI)
@@ -84,14 +83,29 @@ class SourceKeys(_Keys):
     """When the source is pulled; a source's own schedule replaces the default one whole."""
     nulls: list[Sentinel] = Field(default_factory=lambda: [""])
     """Texts by which the system says that there is no value."""
+    only_if: Path | None = None
+    """Rows where this is missing, empty, false or 0 are no tickets, such as the total below a table: left unread."""
     map: dict[str, Rule] = Field(default_factory=dict)
-    """How a ticket reads as an appeal: one rule a field; a bare path is short for {from: path}."""
+    """How a ticket reads as an appeal or an entry: one rule a field; a bare path is short for {from: path}."""
+
+
+class SourceKeys(PulledKeys):
+    """What every source says beside that."""
+
+    source_class: Literal["hotline", "platform"] = Field(alias="class")
+    """A government hotline or a convenience platform."""
+    integration: Integration | None = None
+    """How a hotline joined 12345: integrator 归并主体, absorbed 整体并入, dual_number 双号并行, sub_centre 设分中心."""
 
     @model_validator(mode="after")
     def _only_hotlines_join(self) -> "SourceKeys":
-        if self.integration and self.source_class is not SourceClass.HOTLINE:
+        if self.integration and self.source_class != SourceClass.HOTLINE.value:
             raise ValueError("integration says how a hotline joined 12345; a platform has none: remove it")
         return self
+
+
+class RegisterKeys(PulledKeys):
+    """What every register says beside that: nothing."""
 
 
 class DefaultKeys(_Keys):
@@ -104,18 +118,27 @@ class DefaultKeys(_Keys):
     nulls: list[Sentinel] = Field(default_factory=list)
 
 
+Section: TypeAlias = Literal["sources", "registers"]
+"""Where in the file something that is pulled stands."""
+SECTIONS: dict[Section, tuple[type[PulledKeys], Form]] = {
+    "sources": (SourceKeys, APPEAL),
+    "registers": (RegisterKeys, ENTRY),
+}
+"""What is said there besides the connector's keys, and what its map makes of a ticket."""
+
+
 @cache
-def source_model(connector: str) -> type[SourceKeys]:
-    """The keys of one source: those of every source, and the connector's own."""
-    bases: Any = (SourceKeys, REGISTRY[connector].options_type)
-    built = create_model(f"{connector}_source", __base__=bases, __doc__=bases[1].__doc__)
-    return cast("type[SourceKeys]", built)
+def pulled_model(section: Section, connector: str) -> type[PulledKeys]:
+    """The keys of one source or register: those of all of them, and the connector's own."""
+    bases: Any = (SECTIONS[section][0], REGISTRY[connector].options_type)
+    built = create_model(f"{connector}_{section.removesuffix('s')}", __base__=bases, __doc__=bases[1].__doc__)
+    return cast("type[PulledKeys]", built)
 
 
 @cache
 def shared_keys() -> frozenset[str]:
     """The keys that `defaults` may hold: those of any connector, but for what makes a source itself."""
-    return frozenset().union(*(keys_of(source_model(connector)) for connector in REGISTRY)) - OWN_KEYS
+    return frozenset().union(*(keys_of(pulled_model("sources", connector)) for connector in REGISTRY)) - OWN_KEYS
 
 
 def laid_beneath(defaults: Mapping[str, Any], own: Mapping[str, Any]) -> dict[str, Any]:

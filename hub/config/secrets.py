@@ -4,6 +4,7 @@ It happens after parsing, text by text, so that no value can inject YAML. What c
 path, and is never repeated in a message.
 """
 
+import os
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field, replace
@@ -13,6 +14,7 @@ from typing import Any
 from pydantic import BaseModel, SecretStr
 
 from hub.config.document import Document, KeyPath, Problem
+from hub.errors import HubError
 
 MAX_FILE_BYTES = 64 * 1024
 
@@ -77,6 +79,15 @@ def resolve(
         spoiled=document.spoiled | {problem.path for problem in filler.problems},
     )
     return filled, filler.borrowed
+
+
+def resolve_text(text: str, environ: Mapping[str, str] = os.environ, folder: Path = Path()) -> str:
+    """Fill in the placeholders of one text. Raises HubError where one cannot be filled."""
+    filler = _Filler(environ, folder)
+    value = str(filler.walk(text, ()))
+    if filler.problems:
+        raise HubError(filler.problems[0].message)
+    return value
 
 
 @dataclass(slots=True)

@@ -1,6 +1,5 @@
 """Find the models, and their keys, that may stand at a path of the file."""
 
-import enum
 import types
 from collections.abc import Iterator
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
@@ -49,13 +48,10 @@ def _fits(model: type[BaseModel], raw: Any) -> bool:
     """Whether the constants of a model (such as `by: cursor`) are those that the file gives."""
     for name, field in model.model_fields.items():
         given = _child(raw, field.alias or name)
-        if get_origin(field.annotation) is Literal and isinstance(given, str) and given not in _constants(field):
+        constant = get_args(field.annotation) if get_origin(field.annotation) is Literal else ()
+        if len(constant) == 1 and isinstance(given, str) and given != str(constant[0]):
             return False
     return True
-
-
-def _constants(field: Any) -> set[str]:
-    return {str(one.value if isinstance(one, enum.Enum) else one) for one in get_args(field.annotation)}
 
 
 def _child(raw: Any, key: str | int) -> Any:

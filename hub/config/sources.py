@@ -1,5 +1,7 @@
 """Build one source of a file: keys checked, connector made, mapping compiled, and every problem gathered."""
 
+import hashlib
+import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, field
@@ -10,23 +12,24 @@ from zoneinfo import ZoneInfo
 
 from hub.config.document import Document, KeyPath, Problem
 from hub.config.messages import masked, validated
-from hub.config.models import SourceKeys, source_model
+from hub.config.models import SECTIONS, PulledKeys, Section, SourceKeys, pulled_model
 from hub.config.schedule import Schedule
 from hub.config.secrets import Borrowed, held_secrets
 from hub.config.shapes import keys_of
 from hub.config.spelling import synonym
 from hub.connectors import REGISTRY
 from hub.connectors.base import Connector, Place
-from hub.errors import HubError, MappingError
-from hub.mapping.rules import TARGETS, Rule
-from hub.model import SourceRecord
+from hub.connectors.paths import NOTHING, Reader, reader
+from hub.errors import HubError, MappingError, OptionsError
+from hub.mapping.rules import APPEAL, Form, Rule
+from hub.model import BROKEN, SourceClass, SourceRecord, Ticket
 from hub.normalize import Mapping as AppealMapping
 from hub.normalize import compile_mapping
 
 
 @dataclass(frozen=True, slots=True)
 class Source:
-    """One legacy system, ready to be pulled: its connector is built, its mapping compiled."""
+    """One legacy system or register, ready to be pulled: its connector is built, its mapping compiled."""
 
     record: SourceRecord
     connector: Connector
@@ -35,10 +38,20 @@ class Source:
     enabled: bool = True
     secrets: frozenset[str] = field(default=frozenset(), repr=False)
     """What must never be shown, so that whoever shows things can mask it."""
+    only_if: Reader | None = None
+    fingerprint: bytes = field(default=b"", repr=False)
+    """Changes whenever anything that is said of it does, the defaults and shared maps that it uses included."""
 
     @property
     def name(self) -> str:
         return self.record.name
+
+    def holds(self, ticket: Ticket) -> bool:
+        """Tell a ticket from a row that `only_if` leaves unread; what is broken is always a ticket."""
+        if self.only_if is None or BROKEN in ticket:
+            return True
+        found = self.only_if(ticket)
+        return found not in NOTHING and not (isinstance(found, str) and not found.strip())
 
 
 @dataclass(frozen=True)
@@ -61,22 +74,33 @@ class File:
         return {(one.written,): one for path, one in self.borrowed.items() if path[:1] == ("maps",)}
 
     @cached_property
-    def borrowed_by_source(self) -> Mapping[str | int, Mapping[KeyPath, Borrowed]]:
-        found: dict[str | int, dict[KeyPath, Borrowed]] = {}
+    def borrowed_by_name(self) -> Mapping[KeyPath, Mapping[KeyPath, Borrowed]]:
+        """By section and name: what that source or register borrows itself."""
+        found: dict[KeyPath, dict[KeyPath, Borrowed]] = {}
         for path, one in self.borrowed.items():
-            if path[0] == "sources" and len(path) > 2:
-                found.setdefault(path[1], {})[path[2:]] = one
+            if path[0] in SECTIONS and len(path) > 2:
+                found.setdefault(path[:2], {})[path[2:]] = one
         return found
 
 
 @dataclass(frozen=True)
 class Entry:
-    """One source as the file gives it, the defaults laid beneath. Paths in here start from the source."""
+    """One source or register as the file gives it, the defaults laid beneath. Paths in here start from there."""
 
+    section: Section
     name: str
     raw: Mapping[str, Any]
-    model: type[SourceKeys]
+    model: type[PulledKeys]
     file: File
+
+    @property
+    def form(self) -> Form:
+        return SECTIONS[self.section][1]
+
+    @property
+    def default_map(self) -> Mapping[str, Any]:
+        """What the protocol knows of its fields: those of tickets, not of registers."""
+        return REGISTRY[self.raw["connector"]].default_map if self.form is APPEAL else {}
 
     def source(self) -> tuple[Source | None, list[Problem]]:
         """Return the source if it can be built, and everything that is wrong with it."""
@@ -96,11 +120,14 @@ class Entry:
             return None, problems
         schedule = Schedule.of(keys.schedule, source=self.name, timezone=keys.timezone)
         secrets = frozenset(secret for _, secret in held)
-        return Source(_record(self.name, keys), connector, mapping, schedule, keys.enabled, secrets), problems
+        only_if = reader(keys.only_if) if keys.only_if else None
+        record = _record(self.name, keys)
+        fingerprint = _fingerprint(self.section, self.raw, mapping.fingerprint)
+        return Source(record, connector, mapping, schedule, keys.enabled, secrets, only_if, fingerprint), problems
 
     def origin(self, path: KeyPath) -> KeyPath:
         """Where in the file a path of this source stands: in the source itself, or among the defaults."""
-        own: KeyPath = ("sources", self.name, *path)
+        own: KeyPath = (self.section, self.name, *path)
         shared: KeyPath = ("defaults", *path)
         while len(own) > 2:
             if own in self._lines:
@@ -108,7 +135,7 @@ class Entry:
             if shared in self._lines:
                 return ("defaults", *path)
             own, shared = own[:-1], shared[:-1]
-        return ("sources", self.name, *path)
+        return (self.section, self.name, *path)
 
     @property
     def _lines(self) -> Mapping[KeyPath, int]:
@@ -118,32 +145,35 @@ class Entry:
     def _borrowed(self) -> Mapping[KeyPath, Borrowed]:
         shared = self.file.borrowed_by_defaults
         used = {path: one for path, one in shared.items() if self.origin(path)[0] == "defaults"}
-        return {**used, **self.file.borrowed_by_source.get(self.name, {})}
+        return {**used, **self.file.borrowed_by_name.get((self.section, self.name), {})}
 
     @cached_property
     def _is_spoiled(self) -> bool:
         """Whether a value of this source could not be read, so that it cannot be built whatever else holds."""
-        return any(path[0] == "defaults" or path[:2] == ("sources", self.name) for path in self.file.document.spoiled)
+        return any(
+            path[0] == "defaults" or path[:2] == (self.section, self.name) for path in self.file.document.spoiled
+        )
 
     def _at_home(self, problem: Problem) -> Problem:
         """Say of a key that is known elsewhere where it belongs."""
         key = problem.path[0] if problem.path else ""
         if len(problem.path) != 1 or not problem.message.startswith("no such key"):
             return problem
-        if key in TARGETS:
-            return Problem(problem.path, "no such key here; a field of the appeal stands under map")
-        owners = [connector for connector in sorted(REGISTRY) if key in keys_of(source_model(connector))]
+        if key in self.form.targets:
+            return Problem(problem.path, f"no such key here; a field of the {self.form.noun} stands under map")
+        if key in keys_of(SourceKeys):
+            return Problem(problem.path, "a register has no such key: it says what a hotline or platform is")
+        owners = [connector for connector in sorted(REGISTRY) if key in keys_of(pulled_model(self.section, connector))]
         if not owners:
             return problem
         message = f"connector '{self.raw['connector']}' has no such key; it is one of {', '.join(owners)}"
         return Problem(problem.path, message)
 
-    def _mapping(self, keys: SourceKeys | None) -> tuple[AppealMapping | None, list[Problem]]:
+    def _mapping(self, keys: PulledKeys | None) -> tuple[AppealMapping | None, list[Problem]]:
         """Compile what can be compiled, so that one mistake elsewhere does not hide those of the map."""
-        written = self.raw.get("map")
-        default = REGISTRY[self.raw["connector"]].default_map
+        written, default = self.raw.get("map"), self.default_map
         if written is None and not default:
-            return None, [] if "map" in self.raw else [Problem(("map",), _NO_MAP)]
+            return None, [] if "map" in self.raw else [Problem(("map",), _no_map(self.form))]
         rules = _rules({**default, **(written if isinstance(written, dict) else {})})
         whole = keys is not None
         try:
@@ -153,6 +183,7 @@ class Entry:
                 maps=self.file.maps,
                 timezone=keys.timezone if keys else ZoneInfo("UTC"),
                 nulls=keys.nulls if keys else (),
+                form=self.form,
             )
         except MappingError as error:
             return None, [self._of_map(path, message) for path, message in error.problems if path or whole]
@@ -162,14 +193,17 @@ class Entry:
         written = self.raw.get("map")
         is_bare = isinstance(written, dict) and path and isinstance(written.get(path[0]), str)
         here = ("map", *(path[:1] if is_bare else path))
-        if path and message.startswith("the appeal has no such field") and (meant := synonym(str(path[0]), TARGETS)):
-            message = f"the appeal has no such field; did you mean '{meant}'?"
+        unknown = f"the {self.form.noun} has no such field"
+        if path and message.startswith(unknown) and (meant := synonym(str(path[0]), self.form.targets)):
+            message = f"{unknown}; did you mean '{meant}'?"
         return Problem(here, self._masked(message, here))
 
-    def _connector(self, keys: SourceKeys) -> tuple[Connector | None, list[Problem]]:
+    def _connector(self, keys: PulledKeys) -> tuple[Connector | None, list[Problem]]:
         place = Place(self.name, keys.timezone, self.file.folder)
         try:
             return REGISTRY[keys.connector](keys, place), []
+        except OptionsError as error:
+            return None, [Problem(path, self._masked(message, path)) for path, message in error.problems]
         except (HubError, ValueError, OSError) as error:
             return None, [Problem((), self._masked(str(error), ()))]
 
@@ -187,12 +221,20 @@ class Entry:
         for path, _ in held:
             here = self.origin(path)
             if here in self._lines and (path not in self._borrowed or self._borrowed[path].clear):
-                owner = self.name if here[0] == "sources" else "shared"
+                owner = self.name if here[0] in SECTIONS else "shared"
                 yield Problem(path, _borrow_instead(owner, path))
 
 
 _SHELL_NAME = re.compile(r"\$[A-Z_][A-Z0-9_]*")
-_NO_MAP = "is missing; it says how a ticket reads as an appeal: external_id, title, status, created_at …"
+
+
+def _no_map(form: Form) -> str:
+    some = "external_id, title, status, created_at …" if form is APPEAL else ", ".join([*form.required, "kind …"])
+    return f"is missing; it says how a ticket reads as an {form.noun}: {some}"
+
+
+def _fingerprint(*said: Any) -> bytes:
+    return hashlib.blake2b(json.dumps(said, sort_keys=True, default=str).encode(), digest_size=16).digest()
 
 
 def _rules(written: Mapping[str, Any]) -> dict[str, Rule]:
@@ -205,12 +247,16 @@ def _rules(written: Mapping[str, Any]) -> dict[str, Rule]:
     return readable
 
 
-def _record(name: str, keys: SourceKeys) -> SourceRecord:
-    return SourceRecord(name, keys.title, keys.source_class, keys.integration, keys.department, keys.connector)
+def _record(name: str, keys: PulledKeys) -> SourceRecord:
+    if not isinstance(keys, SourceKeys):
+        return SourceRecord(name, keys.title, SourceClass.REGISTER, None, keys.department, keys.connector)
+    source_class = SourceClass(keys.source_class)
+    return SourceRecord(name, keys.title, source_class, keys.integration, keys.department, keys.connector)
 
 
 def _borrow_instead(owner: str, path: KeyPath) -> str:
-    variable = f"{owner}_{path[-1]}".upper().replace("-", "_")
+    name = path[-1:] if isinstance(path[-1], str) else path[-2:]
+    variable = "_".join(map(str, (owner, *name))).upper().replace("-", "_")
     return (
         "a secret stands here in clear, which HUB_ENV=production does not allow; "
         f'write "${{{variable}}}" and set that variable, or "${{file:secrets/{variable.lower()}}}"'

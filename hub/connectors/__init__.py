@@ -1,14 +1,15 @@
 """The connectors, by the name that connectors.yaml calls them."""
 
-from hub.connectors.base import Connector
-from hub.connectors.files import Files
-from hub.connectors.mailbox import Mailbox
-from hub.connectors.open311 import Open311
-from hub.connectors.rest import Rest
+from hub.connectors.registry import Registry
 
-REGISTRY: dict[str, type[Connector]] = {
-    "files": Files,
-    "mailbox": Mailbox,
-    "open311": Open311,
-    "rest": Rest,
-}
+REGISTRY = Registry(
+    broker="hub.connectors.broker:Broker",
+    files="hub.connectors.files:Files",
+    graphql="hub.connectors.graphql:GraphQL",
+    inbound="hub.connectors.inbound:Inbound",
+    mailbox="hub.connectors.mailbox:Mailbox",
+    open311="hub.connectors.open311:Open311",
+    rest="hub.connectors.rest:Rest",
+    soap="hub.connectors.soap:Soap",
+    sql="hub.connectors.sql:Sql",
+)

@@ -1,24 +1,24 @@
-"""The face of a connector: one verb, `pull`, and the options that every connector shares."""
+"""The face of a connector: one verb, `pull`, the options that all share, and what those do that are pushed to."""
 
 import ast
 import inspect
 from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
-from contextvars import ContextVar
+from contextlib import suppress
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, ClassVar, Protocol
+from typing import Any, ClassVar, Protocol, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from hub.model import Cursor, Page
+from hub.model import Cursor, Page, Ticket
 from hub.units import Between, Duration, PerTime, Rate, Size, Waits
 
 
@@ -97,9 +97,9 @@ class Connector(Protocol):
     """The code for a protocol, bound to one source's options.
 
     `pull` yields pages oldest first where the protocol can; each page's cursor resumes after it, and pulling the same
-    cursor again is harmless. It raises SourceUnavailable or SourceRefused and nothing else, and never retries itself.
-    Whoever asks for the page after one has committed that one, so that a file may be moved now, or a mail be flagged;
-    unless `only_looking()`.
+    cursor again is harmless. Who asks for the next page says that the one before it is kept; who closes the generator
+    instead does not, and a queue gives that page again. It raises SourceUnavailable or SourceRefused and nothing else,
+    and never retries itself.
     """
 
     options_type: ClassVar[type[Options]]
@@ -111,19 +111,78 @@ class Connector(Protocol):
     def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]: ...
 
 
-_LOOKING = ContextVar("looking", default=False)
+@runtime_checkable
+class Backfills(Protocol):
+    """A connector that can be asked for a stretch of the past."""
+
+    def between(self, start: datetime, end: datetime) -> Cursor:
+        """Return the cursor with which `pull` reads what moved in that stretch, and then ends.
+
+        A source that cannot be told where to stop gives what came after it as well, which is harmless. Raises
+        SourceRefused where this source cannot be asked by time.
+        """
 
 
-@contextmanager
-def looking() -> Iterator[None]:
-    """Within it pages are looked at and thrown away, as `hub try` does: connectors leave everything where it is."""
-    token = _LOOKING.set(True)
-    try:
-        yield
-    finally:
-        _LOOKING.reset(token)
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One request in which a source brings tickets itself, as it came at a time: nothing in it is trusted.
+
+    Names of headers are in small letters; of one that came twice the values are joined by `, `.
+    """
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    at: datetime
 
 
-def only_looking() -> bool:
-    """Tell whether what is pulled now is thrown away: then nothing may be moved, flagged or acknowledged."""
-    return _LOOKING.get()
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push holds. `versions` has one for each ticket; it is None where the options name none.
+
+    `key` is the sender's own name of the push, where the options say that it has one.
+    """
+
+    tickets: Sequence[Ticket]
+    versions: Sequence[Decimal | None] | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a sender is told when its push was taken; without a body, how many tickets were."""
+
+    status: int = 202
+    body: bytes | None = None
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for the requests of one source.
+
+    `signs_body`: the proof covers the body, which must be read before it is known whether to trust it. `challenge` goes
+    into WWW-Authenticate. `echo` names the parameter that a GET wants back to see that the hub knows the secret. `keep`
+    is for how long a push that comes again is known.
+    """
+
+    limits: Limits
+    signs_body: bool
+    challenge: str
+    keep: timedelta
+    reply: Reply = Reply()
+    echo: str | None = None
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """What a connector does beside `pull` whose source pushes. Both verbs are pure, and may run in any thread."""
+
+    @property
+    def terms(self) -> Terms: ...
+
+    def verify(self, push: Push) -> str | None:
+        """Return what tells a push from every other, if its proof does. Raises NotGenuine."""
+
+    def read(self, push: Push) -> Pushed:
+        """Return what a push holds. Raises SourceError, in words for its sender."""

@@ -15,12 +15,12 @@ from typing import Any, ClassVar, Literal
 
 from pydantic import Field, ValidationInfo, field_validator
 
-from hub.connectors.base import Limits, Options, Place, Retry, only_looking
-from hub.connectors.fileservers import FileAuth, FileTls, Opening, Server, check, opening
-from hub.connectors.folders import Entry, Folder, address, looks, too_large
-from hub.connectors.localfiles import LocalFolder
-from hub.connectors.reading import Reading, file_rows
-from hub.connectors.tables import known_encoding
+from hub.connectors.base import Limits, Options, Place, Retry
+from hub.connectors.filerows import Reading, file_rows
+from hub.connectors.folders.base import Folder, Listed, address, looks, too_large
+from hub.connectors.folders.local import LocalFolder
+from hub.connectors.folders.servers import FileAuth, FileTls, Opening, Server, check, opening
+from hub.connectors.formats import known_encoding
 from hub.connectors.taken import File, Mark, Read, Sight, from_cursor, to_cursor
 from hub.errors import SourceError, SourceRefused
 from hub.model import Cursor, Page, Ticket
@@ -134,10 +134,18 @@ class Files:
             root = os.path.abspath(place.folder / options.at)  # noqa: PTH100  # must not follow links
         else:
             auth = options.auth or FileAuth()
-            server = Server(
-                where, auth, options.tls, options.limits, options.retry, options.name_encoding, place.folder
+            self._opened = opening(
+                Server(
+                    where,
+                    auth,
+                    options.tls.at(place.folder),
+                    options.tls.implicit,
+                    options.limits,
+                    options.retry,
+                    options.name_encoding,
+                    place.folder,
+                )
             )
-            self._opened = opening(server)
             root = where.path
         self._left_out = _inside(root, options.after)
 
@@ -286,7 +294,7 @@ class _Run:
     async def _tidy(self, file: File) -> None:
         """Do `after` to a file whose tickets are kept. A file that must stay keeps no other from being read."""
         after = self._options.after
-        if after == "leave" or only_looking():
+        if after == "leave":
             return
         try:
             # The marker goes first: alone, it would call the next file of this name whole before it is.
@@ -298,7 +306,7 @@ class _Run:
             self._trouble = self._trouble or error
 
 
-def _parted(files: Sequence[File], took: Callable[[Entry], bool]) -> tuple[list[File], list[File]]:
+def _parted(files: Sequence[File], took: Callable[[Listed], bool]) -> tuple[list[File], list[File]]:
     """Part the files that were taken from the others."""
     taken = {file.path for file in files if took(file.entry)}
     return [file for file in files if file.path in taken], [file for file in files if file.path not in taken]

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import orjson
 from lxml import etree
 
+from hub.connectors.lenient import mended
 from hub.connectors.masking import excerpt
 from hub.errors import SourceRefused, SourceUnavailable
 
@@ -29,13 +30,23 @@ _XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 # Possessive, so that a prolog of many comments cannot make it try every way of splitting them.
 _DOCTYPE = re.compile(r"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)", re.DOTALL)
+_CALLBACK = re.compile(r"\s*+(?:/\*\*/)?\s*+[A-Za-z_$][\w$.]{0,200}+\s*+\((?=\s*+[{\[])")
+_GUARD = re.compile(r"""\s*+(?:\)\]\}',?|(?:while|for)\s?\((?:1|;;)\);?|throw 1;)""")
+_MOST_MENDINGS = 4
 _CUT_SHORT = {73, 77}  # libxml2: a start tag, or an element, is not finished
 _EXACT_DIGITS = 18
 _ROUNDED_FROM = float(2**63)
 
 
 class NotReadable(SourceRefused):
-    """What came is not in the format asked for, or is broken: another format might help."""
+    """What came is not in the format asked for, or is broken: another format might help.
+
+    `quote` ends the message with words of what came; `fact` is the message without them.
+    """
+
+    def __init__(self, fact: str, *, quote: str = "", hint: str = "") -> None:
+        super().__init__(fact + quote, hint=hint)
+        self.fact = fact
 
 
 def _euro(error: UnicodeError) -> tuple[str, int]:
@@ -64,6 +75,15 @@ def encoding_named(name: str) -> str:
     if codec.replace("_", "-") in _NO_CHARSETS:
         raise LookupError(f"{codec} is no charset")
     return "gb18030" if codec in _CHINESE else codec
+
+
+def known_encoding(name: str) -> str:
+    """Check an encoding in the configuration."""
+    try:
+        encoding_named(name)
+    except LookupError:
+        raise ValueError(f"no encoding is called {name!r}; try utf-8 or gb18030") from None
+    return name
 
 
 def strict_for(encoding: str) -> str:
@@ -117,17 +137,19 @@ def looks_like_xml(data: bytes) -> bool:
     return start.lstrip("\ufeff \t\r\n").startswith("<")
 
 
-def parse_json(data: bytes, *, charset: str | None = None, encoding: str | None = None) -> Any:
+def parse_json(data: bytes, *, charset: str | None = None, encoding: str | None = None, lenient: bool = False) -> Any:
     """Parse JSON; of duplicate keys the last wins, NaN and Infinity are refused, digits are never rounded away.
 
-    `encoding` is what the administrator says, `charset` what the source declares. Raises SourceUnavailable for a
-    document cut short (the connection broke: ask again), SourceRefused for anything else that is not JSON.
+    `encoding` is what the administrator says, `charset` what the source declares. A call around the document (JSONP)
+    and a guard before it are taken off; `lenient` mends what is broken in the usual ways. Raises SourceUnavailable for
+    a document cut short (the connection broke: ask again), SourceRefused for anything else that is not JSON.
     """
     document = _json_text(data, charset, encoding)
     try:
         payload = orjson.loads(document)
     except orjson.JSONDecodeError as error:
-        payload = _parse_json_again(document, error)
+        document = _mended(document, error, lenient=lenient)
+        payload = orjson.loads(document)
     return _parse_exactly(document) if _is_rounded(payload) else payload
 
 
@@ -142,15 +164,36 @@ def _json_text(data: bytes, charset: str | None, encoding: str | None) -> bytes 
     return decode(data, likely)
 
 
-def _parse_json_again(document: bytes | str, error: orjson.JSONDecodeError) -> Any:
+def _mended(document: bytes | str, error: orjson.JSONDecodeError, *, lenient: bool) -> str:
+    """Mend a document until it parses, or raise what is wrong with it."""
+    if "not valid UTF-8" in error.msg:
+        raise _not_json(document, error)
+    text = document if isinstance(document, str) else decode(document, ["utf-8"])
+    for _ in range(_MOST_MENDINGS):
+        better = _once_mended(text, error, lenient=lenient)
+        if better == text:
+            break
+        text = better
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError as still:
+            error = still
+        else:
+            return text
+    raise _not_json(text, error)
+
+
+def _once_mended(text: str, error: orjson.JSONDecodeError, *, lenient: bool) -> str:
     if "surrogate in string" in error.msg:
         # Half an emoji, as databases cut them: one resident's symbol must not stop a whole source.
-        text = document if isinstance(document, str) else decode(document, ["utf-8"])
-        try:
-            return orjson.loads(_ESCAPE.sub(lambda found: r"\ufffd" if found[1] else found[0], text))
-        except orjson.JSONDecodeError as second:
-            error = second
-    raise _not_json(document, error)
+        return _ESCAPE.sub(lambda found: r"\ufffd" if found[1] else found[0], text)
+    if guard := _GUARD.match(text):
+        return text[guard.end() :]
+    call = _CALLBACK.match(text)
+    end = text.rstrip("; \t\r\n")
+    if call and end.endswith(")"):
+        return end[call.end() : -1]
+    return mended(text) if lenient else text
 
 
 def _not_json(document: bytes | str, error: orjson.JSONDecodeError) -> SourceRefused | SourceUnavailable:
@@ -161,7 +204,8 @@ def _not_json(document: bytes | str, error: orjson.JSONDecodeError) -> SourceRef
     text = document if isinstance(document, str) else document.decode("utf-8", "replace")
     around = excerpt(text[max(0, error.pos - 30) : error.pos + 30])
     return NotReadable(
-        f"not JSON: {error.msg} at line {error.lineno} column {error.colno} (character {error.pos}), near {around!r}"
+        f"not JSON: {error.msg} at line {error.lineno} column {error.colno} (character {error.pos})",
+        quote=f", near {around!r}",
     )
 
 
@@ -200,16 +244,28 @@ def parse_xml(data: bytes, *, charset: str | None = None, encoding: str | None =
 
 def xml_tree(data: bytes, *, charset: str | None = None, encoding: str | None = None) -> etree._Element:
     """Parse XML into its tree, as strictly as `parse_xml`."""
-    text = decode(data, [encoding] if encoding else _xml_encodings(data, charset))
-    text = _XML_DECLARATION.sub("", text.removeprefix("\ufeff"), count=1)
-    if _DOCTYPE.match(text):
-        raise NotReadable("the XML has a document type declaration, which could define entities; it was not read")
+    text = xml_text(data, charset=charset, encoding=encoding)
     try:
-        return etree.fromstring(text.encode(), _parser())
+        try:
+            return etree.fromstring(text.encode(), _parser())
+        except etree.XMLSyntaxError as error:
+            if "Text node too long" not in (error.msg or ""):
+                raise
+            # A list in one string may be longer than libxml2's 10 MB: it is here already, and no entity multiplies it.
+            return etree.fromstring(text.encode(), _parser(huge_tree=True))
     except etree.XMLSyntaxError as error:
         raise _not_xml(text, error) from None
     except UnicodeError:
         raise NotReadable("the XML holds characters that XML does not allow") from None
+
+
+def xml_text(data: bytes, *, charset: str | None = None, encoding: str | None = None) -> str:
+    """Decode XML, and take off its declaration, which does not hold any more. Raises SourceRefused, also for a DTD."""
+    text = decode(data, [encoding] if encoding else _xml_encodings(data, charset))
+    text = _XML_DECLARATION.sub("", text.removeprefix("\ufeff"), count=1)
+    if _DOCTYPE.match(text):
+        raise NotReadable("the XML has a document type declaration, which could define entities; it was not read")
+    return text
 
 
 def _xml_encodings(data: bytes, charset: str | None) -> list[str]:
@@ -217,13 +273,13 @@ def _xml_encodings(data: bytes, charset: str | None) -> list[str]:
     return [name for name in (charset, declared[1].decode() if declared else None) if name] or ["utf-8"]
 
 
-def _parser() -> etree.XMLParser:
+def _parser(*, huge_tree: bool = False) -> etree.XMLParser:
     return etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
-        huge_tree=False,
+        huge_tree=huge_tree,
         remove_comments=True,
         remove_pis=True,
         strip_cdata=True,
@@ -233,7 +289,7 @@ def _parser() -> etree.XMLParser:
 def _not_xml(text: str, error: etree.XMLSyntaxError) -> SourceRefused | SourceUnavailable:
     if error.code in _CUT_SHORT:
         return SourceUnavailable(f"the XML breaks off: {error.msg}")
-    return NotReadable(f"not XML: {error.msg}, in {excerpt(text)!r}")
+    return NotReadable(f"not XML: {error.msg}", quote=f", in {excerpt(text)!r}")
 
 
 def _name(element: etree._Element) -> str:
@@ -241,7 +297,14 @@ def _name(element: etree._Element) -> str:
 
 
 def content_of(element: etree._Element) -> Any:
-    """Read one element as `parse_xml` does; libxml2 refuses more than 256 levels, so this cannot recurse too deep."""
+    """Read one element as `parse_xml` does. Raises SourceRefused where it is nested deeper than anything sensible."""
+    try:
+        return _content(element)
+    except RecursionError:
+        raise NotReadable("the XML is nested too deep") from None
+
+
+def _content(element: etree._Element) -> Any:
     content: dict[str, Any] = {}
     for key, value in element.attrib.items():
         name = etree.QName(key).localname
@@ -250,7 +313,7 @@ def content_of(element: etree._Element) -> Any:
         ):
             content[f"@{name}"] = value
     for child in element:
-        _add(content, _name(child), content_of(child))
+        _add(content, _name(child), _content(child))
     text = element.text if element.text and element.text.strip() else None
     if not content:
         return text

@@ -12,11 +12,11 @@ from contextlib import asynccontextmanager, contextmanager, suppress
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta, timezone
 from functools import partial
-from pathlib import Path
 from typing import Any, TypeVar
 
 from hub.connectors.formats import readable
 from hub.connectors.masking import excerpt
+from hub.connectors.tls import Trust
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
 T = TypeVar("T")
@@ -51,7 +51,7 @@ class Way:
     user: str
     password: str | None
     token: str | None
-    ca: Path | None
+    trust: Trust
     patience: float
 
     @property
@@ -300,25 +300,14 @@ def _forget(ended: "asyncio.Future[Any]") -> None:
 
 def _connect(way: Way) -> imaplib.IMAP4:
     if way.security == "tls":
-        return _OverTls(way.host, way.port, ssl_context=_trust(way), timeout=way.patience)
+        return _OverTls(way.host, way.port, ssl_context=way.trust.own_context(), timeout=way.patience)
     client = _InClear(way.host, way.port, timeout=way.patience)
     if way.security == "starttls":
         if "STARTTLS" not in client.capabilities:
             client.shutdown()
             raise SourceRefused(f"{way.place} offers no TLS", hint="try imaps://, or allow `tls: {plain: true}`")
-        client.starttls(_trust(way))
+        client.starttls(way.trust.own_context())
     return client
-
-
-def _trust(way: Way) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    if way.ca:
-        try:
-            context.load_verify_locations(way.ca)
-        except OSError as error:
-            reason = error.strerror or "no certificates in it"
-            raise SourceRefused(f"tls.ca: {reason}: {way.ca}") from None
-    return context
 
 
 def _within(budget: int, command: Callable[..., T], client: Any, *args: Any) -> T:

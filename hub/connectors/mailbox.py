@@ -13,12 +13,12 @@ from urllib.parse import urlsplit
 
 from pydantic import AfterValidator, Field, SecretStr, WithJsonSchema, model_validator
 
-from hub.connectors.base import Limits, Options, Place, only_looking
+from hub.connectors.base import Limits, Options, Place
+from hub.connectors.filerows import Reading, file_rows
 from hub.connectors.formats import NotReadable
-from hub.connectors.http import Tls
 from hub.connectors.imap import Envelope, Imap, NotGiven, Way, connected
 from hub.connectors.mails import Attachment, Mail, addresses, header_text, read_head, read_headers, read_mail
-from hub.connectors.reading import Reading, file_rows
+from hub.connectors.tls import Tls
 from hub.errors import SourceError, SourceRefused
 from hub.model import BROKEN, Cursor, Page, Ticket
 
@@ -181,7 +181,7 @@ class Mailbox:
         run does it. One that cannot be read is a ticket that says why, and the others go on.
         """
         mark = _read_cursor(cursor)
-        to_change = self._options.after != "leave" and not only_looking()
+        to_change = self._options.after != "leave"
         async with connected(self._way) as imap:
             validity = await imap.open(self._options.folder, to_change=to_change)
             run = _Run(self._options, imap, mark.under(validity), to_change=to_change)
@@ -200,7 +200,7 @@ def _way(options: MailboxOptions, place: Place) -> Way:
         user=auth.user,
         password=auth.password.get_secret_value() if auth.password else None,
         token=auth.token.get_secret_value() if auth.token else None,
-        ca=place.folder / options.tls.ca if options.tls.ca else None,
+        trust=options.tls.at(place.folder),
         patience=options.limits.timeout.total_seconds(),
     )
 

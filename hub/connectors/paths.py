@@ -11,6 +11,9 @@ from hub.mapping.paths import compile_path
 
 Reader: TypeAlias = Callable[[Any], Any]
 
+NOTHING: tuple[Any, ...] = (None, "", 0, False, [], {})
+"""What an `only_if` takes for no."""
+
 _PLAIN = re.compile(r"[^\[\](){}*|&!<>=?,`'\"\\]+")
 
 

@@ -22,6 +22,7 @@ from hub.connectors.formats import (
     decode,
     encoding_named,
     escaping,
+    known_encoding,
     parse_json,
     parse_xml,
     strict_for,
@@ -110,15 +111,6 @@ class HtmlOptions(Options):
     """Which table of the page, counted from 1; left out, the one with the most rows."""
     header: int = Field(1, ge=1)
     """The row of it that holds the column names, counted from 1."""
-
-
-def known_encoding(name: str) -> str:
-    """Check an encoding in the configuration."""
-    try:
-        encoding_named(name)
-    except LookupError:
-        raise ValueError(f"no encoding is called {name!r}; try utf-8 or gb18030") from None
-    return name
 
 
 def csv_rows(data: bytes, options: CsvOptions) -> Iterator[Ticket]:

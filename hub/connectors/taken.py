@@ -5,7 +5,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-from hub.connectors.folders import Entry
+from hub.connectors.folders.base import Listed
 from hub.errors import SourceRefused
 from hub.model import Cursor
 
@@ -20,9 +20,9 @@ _NEVER = -1
 class File:
     """A file as it was found, and its marker; `ready` is when it became ready, by the folder's clock."""
 
-    entry: Entry
+    entry: Listed
     ready: int
-    marker: Entry | None = None
+    marker: Listed | None = None
 
     @property
     def path(self) -> str:
@@ -44,7 +44,7 @@ class Read:
     def of(cls, file: File, digest: str) -> "Read":
         return cls(file.path, file.entry.size, file.entry.changed, file.ready, digest)
 
-    def is_of(self, entry: Entry) -> bool:
+    def is_of(self, entry: Listed) -> bool:
         return (self.path, self.size, self.changed) == (entry.path, entry.size, entry.changed)
 
     @property
@@ -82,7 +82,7 @@ class Mark:
             return read.is_of(file.entry)
         return file.ready <= self.horizon or self.took(file.entry)
 
-    def took(self, entry: Entry) -> bool:
+    def took(self, entry: Listed) -> bool:
         """Tell whether this very file was read; what only lies behind the horizon may never have been picked."""
         if (read := self.done.get(entry.path)) is not None:
             return read.is_of(entry)
@@ -99,7 +99,7 @@ class Mark:
         same = cut and (cut.path, cut.size, cut.digest) == (file.path, file.entry.size, digest)
         return cut.rows if cut and same else 0
 
-    def among(self, entries: Collection[Entry]) -> "Mark":
+    def among(self, entries: Collection[Listed]) -> "Mark":
         """Forget the prints of files that are listed no longer."""
         if not self.older:
             return self
@@ -120,7 +120,7 @@ class Mark:
             )
         return replace(mark, older=older)
 
-    def sighted(self, entry: Entry, now: float) -> Sight:
+    def sighted(self, entry: Listed, now: float) -> Sight:
         """Say since when a file has looked as it does now, as far as we have seen."""
         sight = self.seen.get(entry.path)
         same = sight is not None and (sight.size, sight.changed) == (entry.size, entry.changed)

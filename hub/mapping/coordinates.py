@@ -1,21 +1,56 @@
-"""Bring a point of any Chinese map to WGS-84, in pure arithmetic.
+"""Bring a point of any Chinese map, or of a grid in metres, to WGS-84.
 
 GCJ-02 ("Mars") moves every point of mainland China by some 500 m with a published-by-use formula on the Krasovsky
 ellipsoid; BD-09 turns that once more about its own centre. Neither has an official inverse: ours iterates the forward
-formula until it is better than a decimetre.
+formula until it is better than a decimetre. Grids are pyproj's, which is loaded when one is named.
 """
 
-from functools import lru_cache
-from math import atan2, cos, hypot, pi, sin, sqrt
-from typing import Literal, TypeAlias
+import re
+from functools import cache, lru_cache
+from importlib.util import find_spec
+from math import cos, hypot, isfinite, pi, sin, sqrt
+from typing import Any, TypeAlias
 
-Crs: TypeAlias = Literal["wgs84", "gcj02", "bd09"]
+Crs: TypeAlias = str
+"""`wgs84`, `gcj02`, `bd09`, or a grid by its EPSG code, such as `epsg:4547`."""
+DATUMS = ("wgs84", "gcj02", "bd09")
 Point: TypeAlias = tuple[float, float]
 """(longitude, latitude) in degrees."""
 
 _SEMI_MAJOR = 6378245.0
 _ECCENTRICITY_SQUARED = 0.00669342162296594323
 _BD_TURN = pi * 3000 / 180
+
+
+def known_crs(name: str) -> Crs:
+    """Return the name of a coordinate reference system in small letters; raise ValueError for one that nobody knows."""
+    crs = name.strip().lower()
+    if crs in DATUMS:
+        return crs
+    if not re.fullmatch(r"epsg:\d{4,6}", crs):
+        raise ValueError(f"{name!r} is none of {', '.join(DATUMS)} and no EPSG code such as epsg:4547")
+    if find_spec("pyproj") is None:
+        raise ValueError(f"{crs} needs the library pyproj: pip install 'hub[grid]'")
+    _grid(crs)
+    return crs
+
+
+def from_grid(east: float, north: float, crs: Crs) -> Point | None:
+    """Return the WGS-84 point of a place on a grid; None where it lies outside of what the grid is for."""
+    longitude, latitude = _grid(crs).transform(east, north)
+    if not (isfinite(longitude) and isfinite(latitude)):
+        return None
+    return round(longitude, 7), round(latitude, 7)
+
+
+@cache
+def _grid(crs: Crs) -> Any:
+    import pyproj  # noqa: PLC0415  # a fifth of a second and its database: only those who name a grid pay
+
+    try:
+        return pyproj.Transformer.from_crs(crs.upper(), "EPSG:4326", always_xy=True)
+    except pyproj.exceptions.CRSError as error:
+        raise ValueError(f"no coordinate reference system is called {crs}") from error
 
 
 def to_wgs84(longitude: float, latitude: float, crs: Crs) -> Point:
@@ -30,9 +65,10 @@ def to_wgs84(longitude: float, latitude: float, crs: Crs) -> Point:
 
 def _bd09_to_gcj02(longitude: float, latitude: float) -> Point:
     x, y = longitude - 0.0065, latitude - 0.006
-    radius = hypot(x, y) - 0.00002 * sin(y * _BD_TURN)
-    angle = atan2(y, x) - 0.000003 * cos(x * _BD_TURN)
-    return radius * cos(angle), radius * sin(angle)
+    radius = hypot(x, y) or 1.0
+    scale = 1 - 0.00002 * sin(y * _BD_TURN) / radius
+    turn = 0.000003 * cos(x * _BD_TURN)  # so small that its sine is itself, and its cosine 1, to less than a millimetre
+    return scale * (x + turn * y), scale * (y - turn * x)
 
 
 def _gcj02_to_wgs84(longitude: float, latitude: float) -> Point:

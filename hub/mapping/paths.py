@@ -9,11 +9,13 @@ import json
 import re
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
+from difflib import get_close_matches
 from typing import Any
 
-from jmespath import exceptions, functions, parser, visitor
+from jmespath import exceptions, parser, visitor
 
 from hub.errors import Unreadable
+from hub.mapping.functions import PathFunctions
 from hub.model import Ticket
 
 _QUOTED = r'"(?:[^"\\]|\\.)+"'
@@ -91,9 +93,9 @@ def _expression(text: str) -> Callable[[Ticket], Any]:
         tree = parser.Parser().parse(_with_quoted_names(text)).parsed
     except (exceptions.JMESPathError, ValueError, RecursionError) as error:
         raise ValueError(f"no path: {text!r} {_fault(error)}; put keys with special marks in double quotes") from error
-    if unknown := sorted(_functions(tree) - functions.Functions.FUNCTION_TABLE.keys()):
-        raise ValueError(f"no path: JMESPath has no function {unknown[0]!r}")
-    tree, interpreter = _listed(tree), _OneOrMany()
+    if unknown := sorted(_functions(tree) - PathFunctions.FUNCTION_TABLE.keys()):
+        raise ValueError(f"no path: there is no function {unknown[0]!r}{_meant(unknown[0])}")
+    tree, interpreter = _listed(tree), _OneOrMany(visitor.Options(custom_functions=PathFunctions()))
 
     def find(ticket: Ticket) -> Any:
         try:
@@ -109,6 +111,11 @@ def _with_quoted_names(text: str) -> str:
     return "".join(
         piece if piece.isascii() or not piece.isidentifier() else f'"{piece}"' for piece in _TOKEN.findall(text)
     )
+
+
+def _meant(name: str) -> str:
+    near = get_close_matches(name, PathFunctions.FUNCTION_TABLE, 1)
+    return f"; did you mean {near[0]!r}?" if near else ""
 
 
 def _fault(error: Exception) -> str:

@@ -11,7 +11,7 @@ from hub.errors import Unreadable
 from hub.mapping import rules, steps
 from hub.mapping.paths import Path, compile_path
 from hub.mapping.patterns import compile_pattern
-from hub.mapping.rules import Problem, Rule, Target
+from hub.mapping.rules import ATTRIBUTES, EVENT, Form, Problem, Rule, Target
 from hub.mapping.steps import Step
 from hub.mapping.texts import text_of
 from hub.mapping.times import time_reader
@@ -33,7 +33,8 @@ class Recipe:
     """One rule made ready: the first of `origins` that comes to something is cleaned and goes from step to step.
 
     With `several` all the origins together are one list. `nulls` is what `clean` takes for nothing. Before step number
-    `word_at` the value is the source's own word. `default` stands where nothing is left.
+    `word_at` the value is the source's own word. `default` stands where nothing is left. `each` reads one element of
+    a list of events.
     """
 
     to: Target
@@ -44,13 +45,18 @@ class Recipe:
     steps: tuple[Step, ...]
     word_at: int
     default: Any
+    each: tuple["Recipe", ...] = ()
 
 
 @dataclass
 class Workshop:
-    """Makes recipes of one source's rules, and notes what is wrong with them."""
+    """Makes recipes of one mapping's rules, and notes what is wrong with them.
 
-    source: str
+    `place` is where the mapping stands in connectors.yaml, for hints.
+    """
+
+    form: Form
+    place: str
     maps: Mapping[str, Mapping[str, Any]]
     zone: ZoneInfo
     nulls: frozenset[str]
@@ -58,11 +64,11 @@ class Workshop:
 
     def recipes(self, named: Mapping[str, Rule]) -> list[Recipe]:
         """Return a recipe for each rule that makes sense so far; `problems` says why others, or all, cannot be used."""
-        self.problems += rules.missing(set(named))
+        self.problems += self.form.missing(set(named))
         return [recipe for name, rule in named.items() if (recipe := self._recipe(name, rule))]
 
     def _recipe(self, name: str, rule: Rule) -> Recipe | None:
-        to = self._noting((name,), rules.target, name)
+        to = self._noting((name,), self.form.target, name)
         if to is None:
             return None
         contradictions = list(rules.contradictions(to, rule))
@@ -90,7 +96,17 @@ class Workshop:
             steps=before + after,
             word_at=len(before),
             default=self._default(to, rule),
+            each=self._each(to, rule, nulls),
         )
+
+    def _each(self, to: Target, rule: Rule, nulls: frozenset[str]) -> tuple[Recipe, ...]:
+        """Make the recipes for one element of a list of events."""
+        if rule.each is None:
+            return ()
+        nested = Workshop(EVENT, f"{self._place(to)}.each", self.maps, self.zone, nulls)
+        recipes = tuple(nested.recipes(rule.each))
+        self.problems += [((to.name, "each", *path), problem) for path, problem in nested.problems]
+        return recipes
 
     def _origins(self, to: Target, rule: Rule, nulls: frozenset[str]) -> tuple[Path, ...]:
         if isinstance(rule.from_, str):
@@ -116,6 +132,8 @@ class Workshop:
             yield _each(to, self._map(replace(to, type=str) if to.type is list else to, rule))
         if to.type is dict and rule.says("date", "time"):
             yield _each(to, self._time(to, rule))
+        if rule.each is not None:
+            return
         # A map of an enum has nothing but members on its right side.
         if not (to.is_enum and rule.map is not None):
             yield self._finish(to, rule)
@@ -130,6 +148,8 @@ class Workshop:
             return steps.point(rule.crs or "wgs84")
         if to.name == "external_id":
             return steps.identity
+        if to.name == ATTRIBUTES:
+            return steps.named_values
         return steps.text if to.name in _LONG_TEXTS else steps.PLAIN[to.type]
 
     def _time(self, to: Target, rule: Rule) -> Step:
@@ -168,15 +188,15 @@ class Workshop:
 
     def _constant(self, to: Target, raw: Any, rule: Rule | None = None) -> Any:
         """Read a value that an administrator wrote, as strictly as one from a ticket; raise ValueError."""
-        if raw is None and to.name in rules.REQUIRED:
-            raise ValueError(f"every appeal needs {to.name}: it cannot be nothing")
+        if raw is None and to.name in self.form.required:
+            raise ValueError(f"every {self.form.noun} needs {to.name}: it cannot be nothing")
         try:
             return None if raw is None else self._finish(to, rule or Rule(value=raw))(raw)
         except Unreadable as error:
             raise ValueError(_no_member(to, raw) if to.is_enum else f"{raw!r} {error.problem}") from error
 
     def _place(self, to: Target) -> str:
-        return f"sources.{self.source}.map.{to.name}"
+        return f"{self.place}.{to.name}"
 
 
 def _no_member(to: Target, raw: Any) -> str:

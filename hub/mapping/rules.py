@@ -7,22 +7,31 @@ from datetime import datetime
 from difflib import get_close_matches
 from enum import StrEnum
 from types import NoneType
-from typing import Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
+from typing import Annotated, Any, Literal, TypeAlias, get_args, get_origin, get_type_hints
 
-from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, model_validator
+from pydantic import (
+    BaseModel,
+    ConfigDict,
+    Field,
+    GetJsonSchemaHandler,
+    WithJsonSchema,
+    field_validator,
+    model_validator,
+)
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from hub.mapping.coordinates import Crs
+from hub.mapping.coordinates import DATUMS, Crs, known_crs
 from hub.mapping.times import Clock
-from hub.model import Appeal
+from hub.model import Appeal, Entry, Event
 
 Problem: TypeAlias = tuple[tuple[str | int, ...], str]
 """Where below `map`, and what is wrong there."""
-Verb: TypeAlias = Literal["text", "int", "float", "bool", "phone", "html"]
+Verb: TypeAlias = Literal["text", "int", "float", "bool", "phone", "html", "digest"]
 
+ATTRIBUTES = "attributes"
+_CRS_SCHEMA = {"anyOf": [{"enum": list(DATUMS)}, {"type": "string", "pattern": "^epsg:[0-9]{4,6}$"}]}
 ATTRIBUTE = "attributes."
-REQUIRED = ("external_id", "status", "created_at")
 
 
 class Rule(BaseModel):
@@ -63,7 +72,7 @@ class Rule(BaseModel):
         None,
         alias="as",
         description="Read the value as text, int, float or bool; write a phone number as E.164 (what is none stays as "
-        "it is); take the tags off html.",
+        "it is); take the tags off html; put a digest (SHA-256, its first half) in the place of an account's id.",
     )
     map: str | dict[str, Any] | None = Field(
         None, description="The name of a shared map, or a map itself: the source's words and what they become."
@@ -82,15 +91,26 @@ class Rule(BaseModel):
         "source's time zone.",
     )
     time: Clock | None = Field(None, description="Put the time at the start (00:00:00) or end (23:59:59) of its day.")
-    crs: Crs | None = Field(
+    crs: Annotated[Crs, WithJsonSchema(_CRS_SCHEMA)] | None = Field(
         None,
         description="What the point's longitude and latitude count in; obligatory for location.point. Amap and "
-        "Tencent give gcj02, Baidu bd09, GPS and Tianditu wgs84. The point is two numbers, longitude first, a WKT "
-        "POINT, a GeoJSON Point or an object that names both. (0, 0) is no point.",
+        "Tencent give gcj02, Baidu bd09, GPS and Tianditu wgs84; a grid in metres is named by its EPSG code, such as "
+        "epsg:4547 (CGCS2000, 3-degree zone 38, east first). The point is two numbers, longitude first, WKT, GeoJSON "
+        "or an object that names both; of a line or an area it is the middle. (0, 0) is no point.",
+    )
+    each: dict[str, "Rule"] | None = Field(
+        None,
+        description="Only for events: how each element of the list reads, by rules for at, text, by, status and "
+        "status_text. What must not be seen is left out by the path: `history[?is_public]`.",
     )
     default: Any = Field(
         None, description="What the field is when nothing came: a value of the appeal, taken as it stands."
     )
+
+    @field_validator("crs")
+    @classmethod
+    def _known_crs(cls, crs: Crs | None) -> Crs | None:
+        return None if crs is None else known_crs(crs)
 
     @model_validator(mode="before")
     @classmethod
@@ -124,8 +144,52 @@ class Target:
         return self.type in (list, tuple, dict)
 
 
-def _targets() -> Iterator[Target]:
-    for attribute, hint in get_type_hints(Appeal).items():
+@dataclass(frozen=True, slots=True)
+class Form:
+    """What a mapping fills in: the fields of one kind of record, and those that it cannot do without."""
+
+    noun: str
+    record: type
+    required: tuple[str, ...]
+    targets: Mapping[str, Target]
+    """Every field that a mapping can fill by name; `attributes.NAME` comes on top where the record has attributes."""
+
+    @property
+    def has_attributes(self) -> bool:
+        return ATTRIBUTES in self.targets
+
+    def target(self, name: str) -> Target:
+        """Return the field of that name; raise ValueError with the nearest name when there is none."""
+        if self.has_attributes and name.startswith(ATTRIBUTE) and name != ATTRIBUTE:
+            return Target(name, name, dict)
+        if name == ATTRIBUTE:
+            raise ValueError("the attribute needs a name, as in attributes.people")
+        if name not in self.targets:
+            raise ValueError(f"the {self.noun} has no such field{self._meant(name)}")
+        return self.targets[name]
+
+    def _meant(self, name: str) -> str:
+        dotted = name.replace("_", ".", 1)
+        near = [dotted] if dotted in self.targets else get_close_matches(name, self.targets, 1)
+        if near:
+            return f"; did you mean {near[0]!r}?"
+        return f"; anything of your own goes under attributes.{name}" if self.has_attributes else ""
+
+    def missing(self, names: set[str]) -> Iterator[Problem]:
+        """Name the rules that a mapping cannot do without."""
+        for name in self.required:
+            if name not in names:
+                yield (), f"no rule for {name}, which every {self.noun} needs"
+        if self.record is Appeal and not names & {"title", "content"}:
+            yield (), "no rule for title, and none for content to take one from"
+
+
+def _targets(record: type, *hidden: str) -> Mapping[str, Target]:
+    return {each.name: each for each in _all_targets(record) if each.name not in hidden}
+
+
+def _all_targets(record: type) -> Iterator[Target]:
+    for attribute, hint in get_type_hints(record).items():
         plain = next((each for each in get_args(hint) if each is not NoneType), hint) if _optional(hint) else hint
         name = re.sub(r"^(reporter|location)_", r"\1.", attribute)
         yield Target(name, attribute, get_origin(plain) or plain)
@@ -135,39 +199,15 @@ def _optional(hint: Any) -> bool:
     return NoneType in get_args(hint)
 
 
-TARGETS: Mapping[str, Target] = {each.name: each for each in _targets() if each.name not in ("source", "attributes")}
-"""Every field that a mapping can fill by name; `attributes.NAME` comes on top."""
-
-
-def target(name: str) -> Target:
-    """Return the field of that name; raise ValueError with the nearest name when there is none."""
-    if name.startswith(ATTRIBUTE) and name != ATTRIBUTE:
-        return Target(name, name, dict)
-    if name == ATTRIBUTE:
-        raise ValueError("the attribute needs a name, as in attributes.people")
-    if name not in TARGETS:
-        raise ValueError(f"the appeal has no such field{_meant(name)}")
-    return TARGETS[name]
-
-
-def _meant(name: str) -> str:
-    dotted = name.replace("_", ".", 1)
-    near = [dotted] if dotted in TARGETS else get_close_matches(name, TARGETS, 1)
-    return f"; did you mean {near[0]!r}?" if near else f"; anything of your own goes under attributes.{name}"
-
-
-def missing(names: set[str]) -> Iterator[Problem]:
-    """Name the rules that a mapping cannot do without."""
-    for name in REQUIRED:
-        if name not in names:
-            yield (), f"no rule for {name}, which every appeal needs"
-    if not names & {"title", "content"}:
-        yield (), "no rule for title, and none for content to take one from"
+APPEAL = Form("appeal", Appeal, ("external_id", "status", "created_at"), _targets(Appeal, "source"))
+ENTRY = Form("entry", Entry, ("external_id", "name"), _targets(Entry, "register"))
+EVENT = Form("event", Event, (), _targets(Event))
 
 
 def contradictions(to: Target, rule: Rule) -> Iterator[Problem]:
     """Name what in a rule does not go together, or not with its field."""
     yield from _origins(to, rule)
+    yield from _events(to, rule)
     yield from _maps(to, rule)
     if to.type not in (datetime, dict):
         for key in rule.says("date", "time"):
@@ -180,6 +220,19 @@ def contradictions(to: Target, rule: Rule) -> Iterator[Problem]:
         yield (to.name, "crs"), "only location.point has a crs"
     if not to.takes_list and rule.join is None and (isinstance(rule.from_, list) or rule.split is not None):
         yield (to.name,), f"several values come, but {to.name} holds one: add join"
+
+
+def _events(to: Target, rule: Rule) -> Iterator[Problem]:
+    if to.name != "events":
+        if rule.each is not None:
+            yield (to.name, "each"), "only events have `each`"
+        return
+    if isinstance(rule.from_, list):
+        yield (to.name, "from"), "events come from one path; join two lists by `[first, second][]`"
+    if rule.each is None:
+        yield (to.name,), "say how each event reads: {from: history, each: {at: time, text: note}}"
+    for key in rule.says("value", "split", "join", "match", "as", "map", "else", "default"):
+        yield (to.name, key), f"events are read by `each`; they take no {key!r}"
 
 
 def _origins(to: Target, rule: Rule) -> Iterator[Problem]:

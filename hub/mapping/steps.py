@@ -3,6 +3,7 @@
 Each raises Unreadable for a value that it cannot take.
 """
 
+import hashlib
 import re
 import unicodedata
 from collections.abc import Callable, Mapping, Sequence
@@ -15,7 +16,7 @@ from typing import Any, TypeAlias
 
 from hub.errors import Unreadable
 from hub.mapping import phones
-from hub.mapping.coordinates import Crs, Point, to_wgs84
+from hub.mapping.coordinates import DATUMS, Crs, Point, from_grid, to_wgs84
 from hub.mapping.patterns import Pattern
 from hub.mapping.texts import storable, storable_json, text_of, without_markup
 
@@ -30,7 +31,12 @@ _TRUE = frozenset({"true", "t", "yes", "y", "on", "1", "是", "真"})
 _FALSE = frozenset({"false", "f", "no", "n", "off", "0", "否", "假"})
 _INTEGER = re.compile(r"[+-]?(?:\d{1,18}|\d{1,3}(?:,\d{3}){1,5})(?:\.0*)?", re.ASCII)
 _FLOAT = re.compile(r"[+-]?(?:\d{1,40}(?:\.\d{0,40})?|\.\d{1,40})(?:e[+-]?\d{1,3})?", re.ASCII | re.IGNORECASE)
-_WKT = re.compile(r"(?:SRID=4326;)?\s*POINT\s*\(\s*(\S+)\s+(\S+)\s*\)", re.IGNORECASE | re.ASCII)
+_WKT = re.compile(
+    r"(?:SRID=\d+;)?\s*(?:MULTI)?(?:POINT|LINESTRING|POLYGON)\s*(?:ZM?|M)?\s*\(", re.IGNORECASE | re.ASCII
+)
+_WKT_POINT = re.compile(r"(?<=[(,])\s*([-+.\deE]+)[ ]+([-+.\deE]+)(?=[\s,)])", re.ASCII)
+_LONGEST_WKT = 100_000
+_MOST_POINTS = 10_000
 _AXES = (("longitude", "latitude"), ("lon", "lat"), ("lng", "lat"), ("long", "lat"), ("x", "y"))
 _SENTINEL_NUMBER = re.compile(r"-?(?:0|[1-9]\d{0,17})(?:\.\d{1,17})?", re.ASCII)
 _UNKNOWN = object()
@@ -38,11 +44,12 @@ _UNKNOWN = object()
 _LISTS = (list, tuple)
 _HOLDERS = (list, tuple, dict)
 _NUMBERS = (int, float, Decimal)
+_FLOATS = frozenset({float})
 
 
 def one(nulls: frozenset[str]) -> Step:
     """Trim a value, and take the only element of a list; None for a sentinel. The sentinel `0` is the number too."""
-    numbers = frozenset(float(null) for null in nulls if _SENTINEL_NUMBER.fullmatch(null))
+    numbers = _numbers(nulls)
 
     def clean(value: Any) -> Any:
         if value.__class__ is float and not numbers:
@@ -79,7 +86,11 @@ def many(nulls: frozenset[str]) -> Step:
 
     def clean(value: Any) -> Any:
         values = value if isinstance(value, _LISTS) else (value,)
-        return [each for each in map(single, values) if each is not None] or None
+        # Nearly all are texts, which `one` would strip as well; with it each would be a call.
+        trimmed = [each.strip() if each.__class__ is str else single(each) for each in values]
+        return [
+            each for each in trimmed if each is not None and (each.__class__ is not str or each not in nulls)
+        ] or None
 
     return clean
 
@@ -87,12 +98,20 @@ def many(nulls: frozenset[str]) -> Step:
 def all_or_nothing(nulls: frozenset[str]) -> Step:
     """Clean each of several values; None when one of them is nothing."""
     single = one(nulls)
+    floats_pass = not _numbers(nulls)
 
     def clean(value: Any) -> Any:
+        if floats_pass and _FLOATS.issuperset(map(type, value)):
+            return value  # Nearly always so: longitude and latitude.
         values = [single(each_value) for each_value in value]
         return None if None in values else values
 
     return clean
+
+
+def _numbers(nulls: frozenset[str]) -> frozenset[float]:
+    """The sentinels that are numbers too."""
+    return frozenset(float(null) for null in nulls if _SENTINEL_NUMBER.fullmatch(null))
 
 
 def each(step: Step) -> Step:
@@ -243,34 +262,93 @@ def anything(value: Any) -> Any:
         raise Unreadable(value, "is nested too deep") from error
 
 
+def named_values(value: Any) -> dict[str, Any]:
+    """Read an object whose values are to stand among the attributes, each under its own name; nothing is left out."""
+    if not isinstance(value, dict):
+        raise Unreadable(
+            value, "is no object", hint="name one value by attributes.NAME, or make an object by from_items"
+        )
+    return {str(name): each_value for name, each_value in anything(value).items() if each_value not in (None, "")}
+
+
 def point(crs: Crs) -> Step:
-    """Read [longitude, latitude], a WKT POINT, a GeoJSON Point, or an object that names both; (0, 0) is no point."""
+    """Read [longitude, latitude], WKT, GeoJSON, or an object that names both; (0, 0) is no point.
+
+    Of a geometry with more points than one it is the middle of the box around them.
+    """
+    place = _on_datum(crs) if crs in DATUMS else _on_grid(crs)
 
     def read(value: Any) -> Point | None:
         pair = _pair(value)
         if pair is None:
             return None
-        longitude, latitude = number(pair[0]), number(pair[1])
-        if longitude == 0 and latitude == 0:
-            return None
+        east, north = number(pair[0]), number(pair[1])
+        return None if east == 0 and north == 0 else place(value, east, north)
+
+    return read
+
+
+def _on_datum(crs: Crs) -> Callable[[Any, float, float], Point]:
+    def place(value: Any, longitude: float, latitude: float) -> Point:
         if abs(latitude) > 90 or abs(longitude) > 180:
             hint = "longitude comes first" if abs(latitude) <= 180 and abs(longitude) <= 90 else ""
             raise Unreadable(value, "is no point on Earth", hint=hint)
         return to_wgs84(longitude, latitude, crs)
 
-    return read
+    return place
+
+
+def _on_grid(crs: Crs) -> Callable[[Any, float, float], Point]:
+    def place(value: Any, east: float, north: float) -> Point:
+        found = from_grid(east, north, crs)
+        if found is None:
+            raise Unreadable(
+                value, f"is no place on the grid {crs}", hint="the coordinate that grows eastward comes first"
+            )
+        return found
+
+    return place
 
 
 def _pair(value: Any) -> Sequence[Any] | None:
     if value.__class__ is list and len(value) == 2 and value[0].__class__ is float is value[1].__class__:
         return value  # Nearly always so; what follows would come to the same.
-    if isinstance(value, str) and (found := _WKT.fullmatch(value)):
-        return found.groups()
+    if isinstance(value, str) and _WKT.match(value):
+        return _middle(_WKT_POINT.findall(value[:_LONGEST_WKT]))
     if isinstance(value, dict):
-        value = value.get("coordinates") or _named_pair(value)
+        value = _pairs_in(value["coordinates"]) if value.get("coordinates") else _named_pair(value)
+    if isinstance(value, _Pairs):
+        return _middle(value)
     if isinstance(value, _LISTS) and len(value) == 2:
         return None if None in value or "" in value else value
     raise Unreadable(value, "is no pair of longitude and latitude", hint="give two paths, or split")
+
+
+class _Pairs(list[Any]):
+    """The points of a geometry."""
+
+
+def _pairs_in(coordinates: Any) -> Any:
+    """Flatten the coordinates of any GeoJSON geometry; a Point's own stay the pair that they are."""
+    if not isinstance(coordinates, _LISTS) or not any(isinstance(part, _LISTS) for part in coordinates):
+        # A third coordinate is a height.
+        return coordinates[:2] if isinstance(coordinates, _LISTS) and len(coordinates) == 3 else coordinates
+    found, waiting = _Pairs(), list(coordinates)
+    while waiting and len(found) < _MOST_POINTS:
+        part = waiting.pop()
+        if isinstance(part, _LISTS) and any(isinstance(each_part, _LISTS) for each_part in part):
+            waiting += part
+        elif isinstance(part, _LISTS) and len(part) >= 2:
+            found.append(part)
+    return found
+
+
+def _middle(pairs: Sequence[Sequence[Any]]) -> list[float] | None:
+    """Return the middle of the box around some points; None where there is none."""
+    if not pairs:
+        return None
+    xs, ys = [number(pair[0]) for pair in pairs], [number(pair[1]) for pair in pairs]
+    return [(min(xs) + max(xs)) / 2, (min(ys) + max(ys)) / 2]
 
 
 def _named_pair(value: Mapping[str, Any]) -> list[Any] | None:
@@ -280,6 +358,11 @@ def _named_pair(value: Mapping[str, Any]) -> list[Any] | None:
 def phone(value: Any) -> str:
     """Write a telephone number as E.164."""
     return phones.e164(text_of(value))
+
+
+def digest(value: Any) -> str:
+    """Put half a SHA-256 in the place of an account's id: still the same for the same person, and no longer who."""
+    return hashlib.sha256(text_of(value).encode("utf-8", "replace")).hexdigest()[:32]
 
 
 def markup(value: Any) -> str | None:
@@ -294,6 +377,7 @@ VERBS: Mapping[str, Step] = {
     "bool": flag,
     "phone": phone,
     "html": markup,
+    "digest": digest,
 }
 
 PLAIN: Mapping[Any, Step] = {str: line, bool: flag, int: count, list: lines, dict: anything}

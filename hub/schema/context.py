@@ -7,7 +7,7 @@ from typing import NamedTuple, TypeAlias
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from hub.model import SourceHealth, SourceRecord, StoredAppeal
+from hub.model import Drift, SourceHealth, SourceRecord, StoredAppeal
 from hub.schema.live import Live
 from hub.store.reads import ChangePage, Reads
 
@@ -32,6 +32,7 @@ class Context:
     live: Live
     records: "DataLoader[str, SourceRecord]"
     health: "DataLoader[str, SourceHealth]"
+    drift: "DataLoader[str, list[Drift]]"
     appeals: "DataLoader[int, StoredAppeal | None]"
     changes: "DataLoader[ChangesWanted, ChangePage]"
 
@@ -44,6 +45,10 @@ class Context:
         async def health(names: list[str]) -> Sequence[SourceHealth]:
             known = {one.record.name: one for one in await reads.source_health()}
             return [known[name] for name in names]
+
+        async def drift(names: list[str]) -> Sequence[list[Drift]]:
+            known = await reads.drift()
+            return [[one for one in known if one.source == name] for name in names]
 
         async def appeals(ids: list[int]) -> Sequence[StoredAppeal | None]:
             known = await reads.appeals_by_id(set(ids))
@@ -62,6 +67,7 @@ class Context:
             live=live,
             records=DataLoader(records, cache=False),
             health=DataLoader(health, cache=False),
+            drift=DataLoader(drift, cache=False),
             appeals=DataLoader(appeals, cache=False),
             changes=DataLoader(changes, cache=False),
         )

@@ -24,7 +24,12 @@ from graphql import (
 from hub.errors import QueryError
 
 _PAGE = 20  # what a connection gives when neither `first` nor `last` is given
-_LISTS = {"sources": 50, "nodes": 100, "groups": 1_000}  # lists that are no pages, by their fields; others hold some 10
+_LISTS = {
+    "sources": 50,
+    "registers": 50,
+    "nodes": 100,
+    "groups": 1_000,
+}  # lists that are no pages, by their fields; others hold some 10
 _OTHER = 10
 
 

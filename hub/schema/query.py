@@ -6,7 +6,7 @@ from zoneinfo import available_timezones
 import strawberry
 
 from hub.errors import QueryError
-from hub.model import AppealOrder, Dimension
+from hub.model import AppealOrder, Dimension, SourceClass, SourceRecord
 from hub.schema.context import Info
 from hub.schema.cursors import read_cursor, read_number_cursor
 from hub.schema.ids import GlobalId, numbers, read_id
@@ -95,7 +95,16 @@ async def nodes(
 
 async def sources(info: Info) -> list[Source]:
     records = await info.context.reads.source_records()
-    return [Source.of(record) for record in records.values() if record.active]
+    return [Source.of(record) for record in records.values() if record.active and not _is_register(record)]
+
+
+async def registers(info: Info) -> list[Source]:
+    records = await info.context.reads.source_records()
+    return [Source.of(record) for record in records.values() if record.active and _is_register(record)]
+
+
+def _is_register(record: SourceRecord) -> bool:
+    return record.source_class is SourceClass.REGISTER
 
 
 async def source(info: Info, name: Name) -> Source | None:
@@ -163,7 +172,10 @@ class Query:
         resolver=nodes, description="Many things by their global ids, in the order asked; null for each unknown one."
     )
     sources: list[Source] = strawberry.field(
-        resolver=sources, description="Every configured source, in the order of names."
+        resolver=sources, description="Every configured hotline and platform, in the order of names."
+    )
+    registers: list[Source] = strawberry.field(
+        resolver=registers, description="Every configured register, in the order of names: pulled as sources are."
     )
     source: Source | None = strawberry.field(resolver=source, description="One source by its name; null when unknown.")
     rejected_tickets: RejectedTicketConnection = strawberry.field(

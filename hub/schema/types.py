@@ -13,6 +13,7 @@ from hub.model import (
     ChangeType,
     Channel,
     Dimension,
+    DriftKind,
     Integration,
     Kind,
     Satisfaction,
@@ -138,6 +139,27 @@ class SourceHealth:
         )
 
 
+@strawberry.type(description="One way in which a source's tickets differ from what was usual.")
+class Drift:
+    kind: DriftKind = strawberry.field(description="How they differ.")
+    field: str = strawberry.field(description="The field: of the ticket, or, of an unknown word, of the appeal.")
+    word: str = strawberry.field(description="The unknown word, or the kinds of value before and after.")
+    tickets: int = strawberry.field(description="How many tickets showed it; of fields, among those that were sampled.")
+    first_at: datetime | None = strawberry.field(description="When it was first seen.")
+    last_at: datetime | None = strawberry.field(description="When it was last seen.")
+
+    @classmethod
+    def of(cls, drift: model.Drift) -> "Drift":
+        return cls(
+            kind=drift.kind,
+            field=drift.field,
+            word=drift.word,
+            tickets=drift.tickets,
+            first_at=drift.first_at,
+            last_at=drift.last_at,
+        )
+
+
 @strawberry.type(description="One legacy system that appeals come from: a hotline or a platform.")
 class Source(Node):
     name: str = strawberry.field(description="Its name in connectors.yaml, such as `housing`.")
@@ -147,11 +169,20 @@ class Source(Node):
     department: str | None = strawberry.field(description="The department in charge of it.")
     connector: str = strawberry.field(description="The protocol it is pulled by, such as `rest`.")
     active: bool = strawberry.field(description="Whether it is still configured; its appeals stay when it is not.")
+    configuration_error: str | None = strawberry.field(
+        description="What is wrong with its entry in connectors.yaml, a line a mistake. It works as it was last good."
+    )
 
     async def _health(self, info: Info) -> SourceHealth:
         return SourceHealth.of(await info.context.health.load(self.name))
 
+    async def _drift(self, info: Info) -> list[Drift]:
+        return [Drift.of(one) for one in await info.context.drift.load(self.name)]
+
     health: SourceHealth = strawberry.field(resolver=_health, description="How it is doing.")
+    drift: list[Drift] = strawberry.field(
+        resolver=_drift, description="How its tickets came to differ, the newest first; `hub drift --seen` clears it."
+    )
 
     @classmethod
     def of(cls, record: model.SourceRecord) -> "Source":
@@ -164,6 +195,7 @@ class Source(Node):
             department=record.department,
             connector=record.connector,
             active=record.active,
+            configuration_error=record.configuration_error,
         )
 
 
@@ -231,6 +263,21 @@ class ChangeConnection:
         return cls(edges=_edges(cursors, nodes), nodes=nodes, page_info=_forward(cursors, page.more, resumed=resumed))
 
 
+@strawberry.type(description="One step in the life of an appeal, as its source tells it.")
+class Event:
+    at: datetime | None = strawberry.field(description="When it was; null where the source does not say.")
+    text: str | None = strawberry.field(description="What was said or done.")
+    by: str | None = strawberry.field(description="Who said or did it: a person or an organization of the source.")
+    status: Status | None = strawberry.field(
+        description="Where the appeal stood from then on; null if it says nothing."
+    )
+    status_text: str | None = strawberry.field(description="The source's own word for `status`.")
+
+    @classmethod
+    def of(cls, event: model.Event) -> "Event":
+        return cls(at=event.at, text=event.text, by=event.by, status=event.status, status_text=event.status_text)
+
+
 @strawberry.type(description="One appeal (诉求) of a resident, whichever system it came from.")
 class Appeal(Node):
     external_id: str = strawberry.field(description="Its id in its source.")
@@ -271,6 +318,9 @@ class Appeal(Node):
     attachments: list[str] = strawberry.field(description="Addresses of photos and files, as the source gives them.")
     location: Location | None = strawberry.field(description="Where it is; null when the source does not say.")
     reporter: Reporter | None = strawberry.field(description="Who made it, masked; null when the source does not say.")
+    events: list[Event] = strawberry.field(
+        description="办理过程: what its source tells of its way, oldest first. `changes` is what the hub saw itself."
+    )
     attributes: JSON = strawberry.field(description="Whatever else the source's map keeps: an object.")
     source_name: strawberry.Private[str]
     key: strawberry.Private[int]
@@ -298,13 +348,14 @@ class Appeal(Node):
             last_served_at=stored.last_served_at,
             location=_location(appeal),
             reporter=_reporter(appeal),
+            events=list(map(Event.of, appeal.events)),
             attributes=JSON(appeal.attributes),
             **{name: getattr(appeal, name) for name in _SAME},
         )
 
 
 # The fields that an appeal of the API has in common with an appeal of the domain, name and value.
-_SAME = sorted(set(Appeal.__annotations__) & set(model.Appeal.__annotations__) - {"source", "attributes"})
+_SAME = sorted(set(Appeal.__annotations__) & set(model.Appeal.__annotations__) - {"source", "attributes", "events"})
 
 
 class _Fetch:

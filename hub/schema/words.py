@@ -10,6 +10,7 @@ from hub.model import (
     ChangeType,
     Channel,
     Dimension,
+    DriftKind,
     Integration,
     Kind,
     Satisfaction,
@@ -117,6 +118,18 @@ _describe(
     {
         SourceClass.HOTLINE: "热线: a government hotline.",
         SourceClass.PLATFORM: "平台: a convenience platform.",
+        SourceClass.REGISTER: "名录: what appeals refer to, such as organizations; it gives no appeals.",
+    },
+)
+_describe(
+    DriftKind,
+    "DriftKind",
+    "How the tickets of a source came to differ from what was usual.",
+    {
+        DriftKind.FIELD_GONE: "A field that most tickets had is in none any more.",
+        DriftKind.FIELD_NEW: "A field that no ticket had before.",
+        DriftKind.KIND_CHANGED: "A field that holds another kind of value than before.",
+        DriftKind.WORD_UNKNOWN: "A word that no map knows.",
     },
 )
 _describe(

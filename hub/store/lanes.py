@@ -4,7 +4,7 @@ A claim raises the lane's fence. Whatever is written for a lane checks the fence
 that was paused past its lease, and lost the lane meanwhile, cannot write.
 """
 
-from collections.abc import Sequence
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
 import orjson
@@ -31,20 +31,30 @@ def source_lane(source: str) -> str:
     return f"source:{source}"
 
 
+def backfill_lane(source: str, start: datetime, end: datetime) -> str:
+    """The name of the lane that reads a stretch of a source's past: the same stretch goes on where it was cut."""
+    return f"backfill:{source}:{start:%Y%m%dT%H%M%S%z}:{end:%Y%m%dT%H%M%S%z}"
+
+
 class Lanes:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def declare(self, records: Sequence[SourceRecord]) -> None:
-        """Make the configured sources known, each with a lane due now; sources no longer configured become inactive."""
+    async def declare(self, records: Sequence[SourceRecord], errors: Mapping[str, str] | None = None) -> None:
+        """Make the configured sources known, each with a lane due now; sources no longer configured become inactive.
+
+        `errors` says, by name, why what stands in the file now is not in use.
+        """
         async with self._database.begin() as connection:
             await connection.exec_driver_sql(
                 """
-                insert into source (name, title, source_class, integration, department, connector, active)
-                select *, true from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[])
+                insert into source (name, title, source_class, integration, department, connector,
+                                    configuration_error, active)
+                select *, true
+                from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
                 on conflict (name) do update set title = excluded.title, source_class = excluded.source_class,
                   integration = excluded.integration, department = excluded.department,
-                  connector = excluded.connector, active = true
+                  connector = excluded.connector, configuration_error = excluded.configuration_error, active = true
                 """,
                 (
                     [record.name for record in records],
@@ -53,6 +63,7 @@ class Lanes:
                     [record.integration and record.integration.value for record in records],
                     [record.department for record in records],
                     [record.connector for record in records],
+                    [(errors or {}).get(record.name) for record in records],
                 ),
             )
             names = [record.name for record in records]
@@ -60,6 +71,28 @@ class Lanes:
             await connection.exec_driver_sql(
                 "insert into lane (name, due_at) select new, now() from unnest($1::text[]) new on conflict do nothing",
                 ([source_lane(name) for name in names],),
+            )
+
+    async def open_backfill(self, name: str, cursor: Mapping[str, object]) -> None:
+        """Make a lane for one stretch of the past, claimed by name only; one that is there stays as it is."""
+        async with self._database.begin() as connection:
+            await connection.exec_driver_sql(
+                """insert into lane (name, due_at, cursor) values ($1, 'infinity', $2::text::jsonb)
+                   on conflict do nothing""",
+                (name, orjson.dumps(cursor).decode()),
+            )
+
+    async def close_backfill(self, lane: Lane) -> None:
+        """Drop the lane of a stretch that was read to its end. Raises LaneLost."""
+        async with self._database.begin() as connection:
+            await hold_lane(connection, lane)
+            await connection.exec_driver_sql("delete from lane where name = $1", (lane.name,))
+
+    async def wake(self, names: Collection[str]) -> None:
+        """Make the lanes of these sources due now."""
+        async with self._database.begin() as connection:
+            await connection.exec_driver_sql(
+                "update lane set due_at = clock_timestamp() where name = any($1)", ([*map(source_lane, names)],)
             )
 
     async def claim(self, holder: str, lease: timedelta, names: Sequence[str]) -> Lane | None:
@@ -80,10 +113,14 @@ class Lanes:
         await self._settle(lane, "leased_until = clock_timestamp() + $3", lease)
 
     async def finish(self, lane: Lane, due_at: datetime, tally: Tally) -> None:
-        """Give the lane back after a run that went well. Raises LaneLost."""
+        """Give the lane back after a run that went well. Raises LaneLost.
+
+        A lane that a push or a replay made due since the run began stays due.
+        """
         await self._settle(
             lane,
-            """leased_until = '-infinity', holder = null, due_at = $3, failures = 0,
+            """leased_until = '-infinity', holder = null, failures = 0,
+               due_at = case when due_at between last_run_at and clock_timestamp() then due_at else $3 end,
                last_success_at = clock_timestamp(),
                last_error = null, last_error_at = null, last_tally = $4::text::jsonb""",
             due_at,

@@ -20,6 +20,10 @@ from hub.model import (
     ChangeType,
     Channel,
     Dimension,
+    Drift,
+    DriftKind,
+    Entry,
+    Event,
     Integration,
     Kind,
     RejectedTicket,
@@ -36,7 +40,7 @@ from hub.model import (
 )
 from hub.store import search
 from hub.store.database import Database
-from hub.store.tables import appeal, change, lane, source, ticket
+from hub.store.tables import appeal, change, drift, entry, lane, source, ticket
 
 MAX_GROUPS = 1_000
 _LAST_CHARACTER = "\U0010ffff"
@@ -80,6 +84,14 @@ class RejectedPage:
 
     tickets: Sequence[RejectedTicket]
     more: bool
+
+
+@dataclass(frozen=True, slots=True)
+class EntryPage:
+    """Entries of a register in the order of their ids, and how many it has in all."""
+
+    entries: Sequence[Entry]
+    count: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,6 +181,26 @@ class Reads:
         truncated = len(groups) > MAX_GROUPS
         count = await self.count(wanted) if truncated else sum(group.count for group in groups)
         return Statistics(count, groups[:MAX_GROUPS] if dimensions else [], truncated)
+
+    async def entries(self, register: str, *, size: int) -> EntryPage:
+        """The first entries of a register."""
+        of_it = entry.c.register == register
+        async with self._database.begin() as connection:
+            rows = (
+                await connection.execute(sa.select(entry).where(of_it).order_by(entry.c.external_id).limit(size))
+            ).all()
+            count = await connection.execute(sa.select(sa.func.count()).select_from(entry).where(of_it))
+        return EntryPage([_entry(row) for row in rows], int(count.scalar_one()))
+
+    async def drift(self, source_name: str | None = None) -> list[Drift]:
+        """How the tickets of one source, or of all, came to differ, newest first."""
+        statement = sa.select(drift).order_by(drift.c.last_at.desc(), drift.c.source, drift.c.field, drift.c.word)
+        if source_name is not None:
+            statement = statement.where(drift.c.source == source_name)
+        return [
+            Drift(DriftKind(row.kind), row.field, row.word, row.tickets, row.source, row.first_at, row.last_at)
+            for row in await self._rows(statement)
+        ]
 
     async def source_records(self) -> dict[str, SourceRecord]:
         """Every source ever configured, by name, in the order of names."""
@@ -436,8 +468,38 @@ def _stored(row: sa.Row[Any]) -> StoredAppeal:
             duplicate_of=row.duplicate_of,
             support_count=row.support_count,
             attachments=row.attachments,
+            events=list(map(_event, row.events)),
             attributes=row.attributes,
         ),
+    )
+
+
+def _event(stored: Mapping[str, Any]) -> Event:
+    at, status = stored["at"], stored["status"]
+    return Event(
+        at=datetime.fromisoformat(at) if at else None,
+        text=stored["text"],
+        by=stored["by"],
+        status=_STATUS.get(status, Status.UNKNOWN) if status else None,
+        status_text=stored["status_text"],
+    )
+
+
+def _entry(row: sa.Row[Any]) -> Entry:
+    return Entry(
+        register=row.register,
+        external_id=row.external_id,
+        name=row.name,
+        kind=row.kind,
+        parent=row.parent,
+        area=row.area,
+        grid=row.grid,
+        location_address=row.location_address,
+        location_point=_point(row.location_longitude, row.location_latitude),
+        contact=row.contact,
+        phone=row.phone,
+        active=row.active,
+        attributes=row.attributes,
     )
 
 
@@ -491,6 +553,7 @@ def _record(row: sa.Row[Any]) -> SourceRecord:
         department=row.department,
         connector=row.connector,
         active=row.active,
+        configuration_error=row.configuration_error,
     )
 
 
@@ -508,8 +571,8 @@ def _health(row: sa.Row[Any], counts: Mapping[TicketState, int]) -> SourceHealth
         running=bool(row.running),
         paused=bool(row.paused),
         failures=row.failures or 0,
-        last_error=row.last_error,
-        last_error_at=row.last_error_at,
+        last_error=row.push_error or row.last_error,
+        last_error_at=row.push_error_at or row.last_error_at,
         last_tally=Tally(**{name: count for name, count in tally.items() if name in _TALLY}),
         landed=sum(counts.values()),
         served=counts.get(TicketState.SERVED, 0),

@@ -1,8 +1,10 @@
-"""The store: lanes, tickets on their way, and what is served. Each public method is one transaction."""
+"""The store: lanes, tickets and pushes on their way, and what is served. Each public method is one transaction."""
 
 from hub.store.database import Database
+from hub.store.drifts import Drifts
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
+from hub.store.pushes import Pushes
 from hub.store.reads import Reads
 from hub.store.tickets import Tickets
 
@@ -14,7 +16,9 @@ class Store:
         self._database = database
         self.lanes = Lanes(database)
         self.tickets = Tickets(database)
+        self.pushes = Pushes(database)
         self.reads = Reads(database)
+        self.drifts = Drifts(database)
 
     @classmethod
     async def open(cls, url: str) -> "Store":

@@ -16,6 +16,8 @@ source = sa.Table(
     sa.Column("integration", sa.Text),
     sa.Column("department", sa.Text),
     sa.Column("connector", sa.Text, nullable=False),
+    sa.Column("configuration_error", sa.Text, comment="why what stands in the file now is not in use"),
+    sa.Column("profile", JSONB, comment="which fields its tickets have, and of what kinds: hub/drift.py"),
     sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
     comment="One legacy system: one entry in connectors.yaml. Sources dropped from the file stay, inactive.",
 )
@@ -36,6 +38,8 @@ lane = sa.Table(
     sa.Column("last_error", sa.Text),
     sa.Column("last_error_at", TIME),
     sa.Column("last_tally", JSONB),
+    sa.Column("push_error", sa.Text, comment="why the last push was refused; null once one was taken"),
+    sa.Column("push_error_at", TIME),
     comment="Who may work on a source now, and how far it got.",
 )
 
@@ -52,6 +56,7 @@ ticket = sa.Table(
     sa.Column("field", sa.Text, comment="the appeal's field that failed"),
     sa.Column("landed_at", TIME, nullable=False, server_default=sa.func.now()),
     sa.Column("settled_at", TIME, comment="when it was last served or rejected"),
+    sa.Column("version", sa.Numeric, comment="of a pushed state, how new it is; an older one never replaces it"),
     sa.UniqueConstraint("source", "external_id"),
     sa.CheckConstraint("state in ('pending', 'served', 'rejected')", name="ticket_state"),
     comment="Every record a source ever gave, raw, with what became of it.",
@@ -59,6 +64,19 @@ ticket = sa.Table(
 sa.Index("ticket_pending", ticket.c.source, ticket.c.id, postgresql_where=ticket.c.state == "pending")
 sa.Index("ticket_rejected", ticket.c.id, postgresql_where=ticket.c.state == "rejected")
 sa.Index("ticket_source_state", ticket.c.source, ticket.c.state)
+
+push = sa.Table(
+    "push",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("key", sa.LargeBinary, primary_key=True, comment="BLAKE2b-128 of what tells one push from another"),
+    sa.Column("body", sa.LargeBinary, nullable=False, comment="BLAKE2b-128 of its body"),
+    sa.Column("accepted", sa.Integer, nullable=False),
+    sa.Column("repeated", sa.Integer, nullable=False),
+    sa.Column("came_at", TIME, nullable=False, server_default=sa.func.now()),
+    comment="Pushes that were taken, and what was answered: one that comes again is answered alike.",
+)
+sa.Index("push_came", push.c.source, push.c.came_at)
 
 appeal = sa.Table(
     "appeal",
@@ -104,6 +122,7 @@ appeal = sa.Table(
     sa.Column("duplicate_of", sa.Text),
     sa.Column("support_count", sa.Integer),
     sa.Column("attachments", JSONB, nullable=False),
+    sa.Column("events", JSONB, nullable=False, server_default="[]"),
     sa.Column("attributes", JSONB, nullable=False),
     sa.Column("search", TSVECTOR, nullable=False, comment="character pairs and words: hub/store/search.py"),
     sa.UniqueConstraint("source", "external_id"),
@@ -116,6 +135,45 @@ sa.Index("appeal_status_created", appeal.c.status, appeal.c.created_at, appeal.c
 sa.Index("appeal_source_created", appeal.c.source, appeal.c.created_at, appeal.c.id)
 sa.Index("appeal_area", appeal.c.area, postgresql_ops={"area": "text_pattern_ops"})
 sa.Index("appeal_search", appeal.c.search, postgresql_using="gin")
+
+entry = sa.Table(
+    "entry",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("register", sa.Text, nullable=False),
+    sa.Column("external_id", sa.Text, nullable=False),
+    sa.Column("first_served_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("last_served_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("name", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text),
+    sa.Column("parent", sa.Text, comment="the external id of the entry above"),
+    sa.Column("area", sa.Text),
+    sa.Column("grid", sa.Text),
+    sa.Column("location_address", sa.Text),
+    sa.Column("location_longitude", sa.Double, comment="WGS-84 degrees"),
+    sa.Column("location_latitude", sa.Double, comment="WGS-84 degrees"),
+    sa.Column("contact", sa.Text),
+    sa.Column("phone", sa.Text),
+    sa.Column("active", sa.Boolean, nullable=False),
+    sa.Column("attributes", JSONB, nullable=False),
+    sa.UniqueConstraint("register", "external_id"),
+    comment="What appeals refer to: one row of a register. Never counted as a ticket.",
+)
+sa.Index("entry_parent", entry.c.register, entry.c.parent)
+sa.Index("entry_kind", entry.c.register, entry.c.kind)
+
+drift = sa.Table(
+    "drift",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("kind", sa.Text, primary_key=True, comment="field_gone, field_new, kind_changed or word_unknown"),
+    sa.Column("field", sa.Text, primary_key=True),
+    sa.Column("word", sa.Text, primary_key=True),
+    sa.Column("tickets", sa.BigInteger, nullable=False, comment="how many tickets showed it"),
+    sa.Column("first_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("last_at", TIME, nullable=False, server_default=sa.func.now()),
+    comment="How the tickets of a source came to differ from what its mapping expects.",
+)
 
 change_number = sa.Sequence("change_number", metadata=metadata)
 

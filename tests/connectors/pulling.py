@@ -7,6 +7,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
+import pytest
 
 from hub.connectors import REGISTRY
 from hub.connectors.base import Connector, Place
@@ -32,20 +33,22 @@ async def pages(connector: Connector, cursor: Cursor | None = None) -> list[Page
         return [page async for page in stream]
 
 
+async def broken_off(connector: Connector, cursor: Cursor | None = None) -> tuple[list[Page], SourceError]:
+    """Pull until the source refuses or is away: what came before, and the error."""
+    found: list[Page] = []
+    with pytest.raises(SourceError) as caught:
+        await _gather(connector, cursor, found)
+    return found, caught.value
+
+
+async def _gather(connector: Connector, cursor: Cursor | None, found: list[Page]) -> None:
+    async with aclosing(connector.pull(cursor)) as stream:
+        async for page in stream:
+            found.append(page)  # noqa: PERF401  what came before an error is wanted too
+
+
 async def tickets(connector: Connector, cursor: Cursor | None = None) -> list[Ticket]:
     return [ticket for page in await pages(connector, cursor) for ticket in page.tickets]
-
-
-async def broken_off(connector: Connector, cursor: Cursor | None = None) -> tuple[list[Page], SourceError]:
-    """Pull a run that ends in an error; gives what came before it, and the error."""
-    found: list[Page] = []
-    try:
-        async with aclosing(connector.pull(cursor)) as stream:
-            async for page in stream:
-                found.append(page)  # noqa: PERF401  # what came before the error is wanted
-    except SourceError as error:
-        return found, error
-    raise AssertionError("the run ended well")
 
 
 def stored(cursor: Cursor) -> Cursor:

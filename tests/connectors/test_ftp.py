@@ -16,7 +16,7 @@ from fileservers import PASSWORD, FileServer, ScriptedFtp, ftp_server
 from pulling import build, ids, pages, stored, tickets
 
 from hub.connectors.base import Connector
-from hub.connectors.listings import Line, list_line
+from hub.connectors.folders.listings import Line, list_line
 from hub.errors import SourceRefused, SourceUnavailable
 
 

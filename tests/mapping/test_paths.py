@@ -93,7 +93,7 @@ def test_a_plain_key_is_told():
         ("a..b", "makes no sense from '.' on"),
         ("detail.[result", "ends too early"),
         ("是否(是/否)", "in double quotes"),
-        ("nosuch(a)", "JMESPath has no function 'nosuch'"),
+        ("nosuch(a)", "there is no function 'nosuch'"),
         ("a" * 2000, "at most 1000 characters"),
         ("[" * 900, "no path"),
     ],
