@@ -55,7 +55,13 @@ ENVIRONMENT = {
         ),
     ),
     "NO_COLOR": ("", "Anything: no colours and no progress bars, also on a terminal."),
-    "REPLICA_PORT": ("8100", "The port of the made-up city (`make demo`, `python -m replica`)."),
+    "REPLICA_PORT": (
+        "8100",
+        (
+            "The port of the made-up city (`make demo`, `python -m replica`). Its servers for SFTP, FTP, IMAP, MQTT, "
+            "NATS and Redis take the six after it, or any where one of those is taken."
+        ),
+    ),
     "REPLICA_FILES": (".replica", "The folder where the made-up city drops its files."),
     "HUB_TEST_DATABASE_URL": ("", "A PostgreSQL that the tests run on, beside the embedded one."),
 }

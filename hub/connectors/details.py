@@ -142,4 +142,5 @@ class DetailCalls:
 
 
 def _key(request: Request) -> Hashable:
+    # By how they are written, because a protocol may hold in a body what only its signer can send.
     return request.method, str(request.target()), repr((request.body, request.form, request.text))

@@ -42,7 +42,7 @@ class GraphQL:
         self._query = plan.query
         self._page = plan.page
         self._zone = place.timezone
-        self._signer = credentials(options.auth)
+        self._signer = credentials(options.auth, place.timezone)
         self._headers = {name: value.get_secret_value() for name, value in options.headers.items()}
         self._hidden = [*self._headers.values(), *_texts(options.variables)]
         self._web = Web(

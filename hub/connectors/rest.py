@@ -68,10 +68,8 @@ class RestOptions(Asked):
     """How to ask only for what is new; left out, every run reads everything."""
     auth: Auth | None = None
     """How the hub proves who it is."""
-    detail: Detail | None = None
-    """One more call for each ticket."""
-    details: Sequence[Detail] = ()
-    """Several calls for each ticket, one after the other; each can name what those before it have joined."""
+    detail: Detail | list[Detail] = Field(default_factory=list)
+    """One more call for each ticket, or several, one after the other: each can name what those before have joined."""
     lookups: Mapping[str, Lookup] = {}
     """What tickets name by an id, joined to them under these names."""
     error: ErrorEnvelope | None = None
@@ -107,6 +105,13 @@ class RestOptions(Asked):
         return self
 
     @model_validator(mode="after")
+    def _joined_apart(self) -> "RestOptions":
+        names = [*(detail.into for detail in self.details), *self.lookups, *([ASKED] if self.for_each else [])]
+        if twice := next((name for place, name in enumerate(names) if name in names[:place]), None):
+            raise ValueError(f"two things are joined under the name `{twice}`: give each its own")
+        return self
+
+    @model_validator(mode="after")
     def _values_to_fill_in(self) -> "RestOptions":
         named = self.names()
         needed = {base_of(name) for name in (*names_in(self.url), *needed_in([self.query, self.body]))}
@@ -119,6 +124,11 @@ class RestOptions(Asked):
         if "page" in needed and self.page.first() is None:
             raise ValueError("{page} within a text needs `page.first`, for the first page")
         return self
+
+    @property
+    def details(self) -> list[Detail]:
+        """The details, however many are written."""
+        return [self.detail] if isinstance(self.detail, Detail) else self.detail
 
     def names(self) -> set[str]:
         """The names that stand in the texts of the question."""
@@ -166,8 +176,7 @@ class Rest:
             count=options.count,
         )
         self._rounds = Rounds(options.for_each) if options.for_each else None
-        asked = [*([options.detail] if options.detail else []), *options.details]
-        self._details = [url_details(detail, manner) for detail in asked]
+        self._details = [url_details(detail, manner) for detail in options.details]
         self._lookups = [LookupCalls(name, lookup, manner) for name, lookup in options.lookups.items()]
 
     def between(self, start: datetime, end: datetime) -> Cursor:

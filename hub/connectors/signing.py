@@ -109,9 +109,10 @@ class Signature:
         """Return the question with everything that it must carry; `read` is what a login has read."""
         now = datetime.now(UTC)
         timestamp = write_time(now, self.options.timestamp, self._zone)
-        known = {**read, "timestamp": timestamp, "nonce": _NONCES[self.options.nonce]()}
+        # What the first round has found does not look at the question, and holds for the second.
+        found: dict[str, Any] = {**read, "timestamp": timestamp, "nonce": _NONCES[self.options.nonce]()}
         for texts in (self._early, self._late):
-            scene = _Scene(self.options, request, known, (now, self._zone))
+            scene = _Scene(self.options, request, found, (now, self._zone))
             for place, put in (("query", with_query), ("headers", with_headers), ("body", with_body)):
                 if texts[place]:
                     request = put({name: scene.text_of(value) for name, value in texts[place].items()})(request)
@@ -138,13 +139,11 @@ class Signature:
 class _Scene:
     """One question, and everything that texts can name of it."""
 
-    def __init__(
-        self, options: Sign, request: Request, known: Mapping[str, str], now: tuple[datetime, ZoneInfo]
-    ) -> None:
+    def __init__(self, options: Sign, request: Request, found: dict[str, Any], now: tuple[datetime, ZoneInfo]) -> None:
         self._options = options
         self._request = request
+        self._found = found
         self._now = now
-        self._found: dict[str, Any] = dict(known)
 
     def text_of(self, value: Made) -> str:
         text = self._made(value)

@@ -10,8 +10,8 @@ from typing import Any, ClassVar
 from pydantic import SecretStr
 
 from hub.connectors.base import Options, Place
+from hub.connectors.databases.options import NATIVE, SinceColumn, SqlOptions
 from hub.connectors.since import Since, Walk
-from hub.connectors.sql_options import NATIVE, SinceColumn, SqlOptions
 from hub.connectors.walking import Part, Walker
 from hub.model import Cursor, Page
 
@@ -24,9 +24,9 @@ class Sql:
 
     def __init__(self, options: SqlOptions, place: Place) -> None:
         # SQLAlchemy is imported for those who have such a source: every command would start later otherwise.
-        from hub.connectors.databases import Database  # noqa: PLC0415
-        from hub.connectors.dsn import address  # noqa: PLC0415
-        from hub.connectors.reading import Reader  # noqa: PLC0415
+        from hub.connectors.databases.dsn import address  # noqa: PLC0415
+        from hub.connectors.databases.opening import Database  # noqa: PLC0415
+        from hub.connectors.databases.reading import Reader  # noqa: PLC0415
 
         dsn = options.dsn.get_secret_value() if isinstance(options.dsn, SecretStr) else options.dsn
         where = address(dsn, options.password.get_secret_value() if options.password else None)

@@ -13,7 +13,7 @@ from asyncpg import BitString, Point, Range
 from hypothesis import given
 from hypothesis import strategies as st
 
-from hub.connectors.cells import BadCell, cells, keys_from_json, keys_to_json, same_key
+from hub.connectors.databases.cells import BadCell, cells, keys_from_json, keys_to_json, same_key
 from hub.errors import SourceRefused
 
 

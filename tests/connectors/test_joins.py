@@ -28,12 +28,12 @@ async def test_several_details_are_joined_one_after_the_other():
         return json([{"at": 1}, {"at": 2}])
 
     async with serving(answer) as upstream:
-        details = [
+        detail = [
             {"url": "/tickets/{id}", "records": "data", "into": "more"},
             {"url": "/houses/{more.house}", "into": "house"},
             {"url": "/history", "query": {"ticket": "{id}"}, "into": "events"},
         ]
-        found = await tickets(rest(f"{upstream.url}/list", details=details))
+        found = await tickets(rest(f"{upstream.url}/list", detail=detail))
 
     assert found == [
         {"id": 7, "more": {"house": 12, "text": "诉求"}, "house": {"name": "丽景苑"}, "events": [{"at": 1}, {"at": 2}]}
@@ -333,6 +333,8 @@ async def test_a_table_without_end_is_refused():
         ({"detail": {"url": "/{a[b}"}}, "no path"),
         ({"detail": {"url": "/x", "query": {"q": "{a[b}"}}}, "no path"),
         ({"detail": {"url": "/x", "body": {"a": 1}}}, "POST"),
+        ({"detail": [{"url": "/x"}, {"url": "/y"}]}, "joined under the name `detail`"),
+        ({"detail": {"url": "/x", "into": "o"}, "lookups": {"o": {"url": "/y", "by": "z"}}}, "under the name `o`"),
     ],
 )  # fmt: skip
 def test_joins_that_cannot_work_are_named(wrong: dict[str, Any], said: str):

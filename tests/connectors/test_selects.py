@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.connectors.selects import flaws_of_condition, flaws_of_query, sql, undeclared
+from hub.connectors.databases.selects import flaws_of_condition, flaws_of_query, sql, undeclared
 
 
 def wrong(text: str, dialect: str = "postgresql") -> list[tuple[int, str]]:

@@ -224,7 +224,7 @@ async def test_without_a_time_in_the_tickets_our_clock_counts():
 
     (never, later) = upstream.queries()
     assert never == {}
-    assert abs(int(later["since"]) - datetime.now(UTC).timestamp() + 60) < 5
+    assert abs(int(later["since"]) - datetime.now(UTC).timestamp() + 60) < 50
 
 
 @pytest.mark.parametrize(

@@ -14,11 +14,15 @@ import pytest
 import sqlalchemy as sa
 from pulling import SHANGHAI, build, ids, pages, stored, tickets
 
+from hub.config import load
 from hub.connectors.base import Connector, Limits
-from hub.connectors.databases import Database
-from hub.connectors.dsn import address
+from hub.connectors.databases.dsn import address
+from hub.connectors.databases.opening import Database
 from hub.errors import SourceRefused, SourceUnavailable
+from hub.lanes import LEASE
 from hub.model import BROKEN, Page
+from hub.store.lanes import source_lane
+from hub.sync import run
 
 PLAIN = "create table gd (id integer primary key, bt text, xgsj text, zt integer default 0)"
 DAY = "2026-03-{:02} 08:00:00"
@@ -303,6 +307,48 @@ async def test_a_stretch_of_the_past_can_be_asked_for(old):
     cursor = connector.between(datetime(2026, 3, 4, tzinfo=UTC), datetime(2026, 3, 6, tzinfo=UTC))  # type: ignore[attr-defined]
 
     assert ids(await tickets(connector, stored(cursor))) == [4, 5, 6, 7]
+
+
+async def test_the_rate_is_kept_from_page_to_page(old):
+    old.add(*((n, "", DAY.format(n)) for n in range(1, 8)))
+
+    async with aclosing(old.sql(limits={"rate": "1/h"}).pull(None)) as stream:
+        assert ids((await anext(stream)).tickets) == [1, 2, 3]
+        with pytest.raises(TimeoutError):
+            await asyncio.wait_for(anext(stream), 0.2)
+
+
+LEGAL = """
+version: 1
+sources:
+  legal:
+    title: 12348法律服务热线
+    class: hotline
+    connector: sql
+    dsn: sqlite:///old.db
+    table: gd
+    page: {keys: [xgsj, id], size: 3}
+    since: {field: xgsj}
+    map:
+      external_id: id
+      title: bt
+      status: {from: zt, map: {"0": RECEIVED, "9": WITHDRAWN}, else: reject}
+      created_at: xgsj
+"""
+
+
+async def test_a_second_run_over_the_same_rows_changes_nothing(old, store):
+    old.add(*((n, f"工单{n}", DAY.format(n)) for n in range(1, 8)))
+    (old.folder / "connectors.yaml").write_text(LEGAL)
+    source = load(old.folder / "connectors.yaml", {}).sources["legal"]
+    await store.lanes.declare([source.record])
+
+    tallies = []
+    for _ in range(2):
+        lane = await store.lanes.claim_named(source_lane("legal"), "test", LEASE)
+        tallies.append(await run(source, store, lane))
+
+    assert [(tally.landed, tally.served, tally.unchanged) for tally in tallies] == [(7, 7, 0), (0, 0, 1)]
 
 
 async def test_more_pages_than_are_allowed_are_refused(old):

@@ -9,9 +9,10 @@ from urllib.parse import urlsplit
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 
 from hub.connectors.base import Limits, Options
-from hub.connectors.http import Tls
+from hub.connectors.formats import known_encoding
 from hub.connectors.paths import Path
-from hub.connectors.tables import CsvOptions, known_encoding
+from hub.connectors.tables import CsvOptions
+from hub.connectors.tls import Tls
 from hub.units import Duration
 
 Scheme: TypeAlias = Literal["amqp", "mqtt", "nats", "redis"]
@@ -92,19 +93,6 @@ KnownAs = Annotated[str, AfterValidator(_plain_name), WithJsonSchema({"type": "s
 """A name that every broker takes: some want neither dots nor blanks in it."""
 
 
-class BrokerTls(Tls):
-    certificate: str | None = None
-    """A file with the hub's own certificate (PEM), where the broker asks for one; relative to connectors.yaml."""
-    key: str | None = None
-    """A file with the key of that certificate, where it is not in the same file."""
-
-    @model_validator(mode="after")
-    def _whole(self) -> "BrokerTls":
-        if self.key is not None and self.certificate is None:
-            raise ValueError("`key` is the key of a `certificate`: write both")
-        return self
-
-
 class BrokerAuth(Options):
     """How the hub proves who it is: a user with a password, or one of the ways of NATS."""
 
@@ -173,7 +161,7 @@ class BrokerOptions(Options):
     """A run is done when nothing comes for this long."""
     auth: BrokerAuth | None = None
     """How the hub proves who it is."""
-    tls: BrokerTls = BrokerTls()
+    tls: Tls = Tls()
     """Whose certificates to trust, and the hub's own."""
     limits: BrokerLimits = BrokerLimits()
     """`max_body` bounds a message, `timeout` an answer, `max_pages` a run; the rest of it is for services."""

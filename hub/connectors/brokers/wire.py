@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 
-from hub.connectors.brokers.options import SCHEMES, SECURE, BrokerOptions, BrokerTls
+from hub.connectors.brokers.options import SCHEMES, SECURE, BrokerOptions
 from hub.connectors.guard import is_forbidden
+from hub.connectors.tls import Tls
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
 Explain: TypeAlias = Callable[[Exception], SourceError | None]
@@ -52,19 +53,9 @@ def site_of(options: BrokerOptions, source: str, folder: Path) -> Site:
     )
 
 
-def _trust(tls: BrokerTls, folder: Path) -> ssl.SSLContext:
-    context = ssl.create_default_context()
-    try:
-        named = "tls.ca"
-        if tls.ca:
-            context.load_verify_locations(folder / tls.ca)
-        named = "tls.certificate"
-        if tls.certificate:
-            # Without a password a locked key would ask for one on the terminal, and wait there.
-            context.load_cert_chain(folder / tls.certificate, folder / tls.key if tls.key else None, lambda: "")
-    except OSError as error:
-        raise SourceRefused(f"{named}: {error.strerror or 'not what it should hold'}") from None
-    return context
+def _trust(tls: Tls, folder: Path) -> ssl.SSLContext:
+    context = tls.at(folder).context()
+    return ssl.create_default_context() if context is True else context
 
 
 @asynccontextmanager
