@@ -267,14 +267,16 @@ class _Run:
         digest = await asyncio.to_thread(_digest, content)
         read = replace(Read.of(file, digest), rows=self._mark.rows_given(file, digest))
         rows = iter(()) if self._mark.holds(file, digest) else self._rows(file, content, read.rows)
-        is_whole = False
+        is_whole = given = False
         while not is_whole:
             tickets = await asyncio.to_thread(self._some, file, rows)
+            given = bool(tickets)
             is_whole = len(tickets) < self._options.size
             read = replace(read, rows=read.rows + len(tickets))
             self._mark = self._marked(read, is_whole)
             yield self._page(tickets)
-        await self._tidy(file)
+        if given:  # `hub try` asks on after an empty page, and keeps nothing: that file waits for the next run.
+            await self._tidy(file)
 
     def _rows(self, file: File, content: bytes, given: int) -> Iterator[Ticket]:
         return islice(file_rows(file.entry.name, content, self._options, self._options.limits.max_body), given, None)

@@ -5,7 +5,7 @@ import hashlib
 from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from datetime import date, timedelta
+from datetime import date, datetime, timedelta
 from fnmatch import fnmatchcase
 from itertools import islice
 from typing import Annotated, Any, ClassVar, Literal
@@ -189,6 +189,11 @@ class Mailbox:
                 async for page in pages:
                     yield page
 
+    def between(self, start: datetime, end: datetime) -> Cursor:
+        """Begin with the mails that came in since the day of `start`; what came after `end` comes as well."""
+        del end
+        return _write_cursor(_Mark(0, newest=start.date() + _MEMORY))
+
 
 def _way(options: MailboxOptions, place: Place) -> Way:
     parts, auth = urlsplit(options.url), options.auth
@@ -222,16 +227,20 @@ class _Run:
         async for tickets, size in self._given():
             page, weight = page + tickets, weight + size
             if len(page) >= self._options.size or weight >= _FULL:
-                yield Page(page, _write_cursor(self._mark))
+                yield self._page(page)
                 await self._tidy()
                 stored, page, weight = self._mark, [], 0
         if page or self._mark != stored:
-            yield Page(page, _write_cursor(self._mark))
-        if self._mark.left:
+            yield self._page(page)
+        # `hub try` asks on after an empty page, and keeps nothing: mails without tickets wait for the next run.
+        if page and self._mark.left:
             await self._tidy()
-            yield Page([], _write_cursor(self._mark))
+            yield self._page([])
         if self._trouble:
             raise self._trouble
+
+    def _page(self, tickets: Sequence[Ticket]) -> Page:
+        return Page(tickets, _write_cursor(self._mark))
 
     async def _given(self) -> AsyncIterator[tuple[list[Ticket], int]]:
         """Give tickets mail by mail, and how much was read for them; what went before a trouble is given first."""

@@ -10,6 +10,7 @@ from typing import Any
 
 import aioftp
 import asyncssh
+from listening import listening
 
 PASSWORD = "made-up/p4ss+word"
 
@@ -148,23 +149,20 @@ class ScriptedFtp:
 
     @asynccontextmanager
     async def serving(self) -> AsyncIterator["ScriptedFtp"]:
-        server = await asyncio.start_server(self._talk, "127.0.0.1", 0)
-        self.at = f"ftp://hub@127.0.0.1:{server.sockets[0].getsockname()[1]}/"
-        try:
+        async with listening(self._talk) as port:
+            self.at = f"ftp://hub@127.0.0.1:{port}/"
             yield self
-        finally:
-            server.close()
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         channel = Channel()
-        with suppress(OSError):
+        try:
             writer.write(self.greeting)
             while line := await reader.readline():
                 await writer.drain()
                 self.asked.append(line.decode("latin-1").strip())
                 await self._answer(self.asked[-1].partition(" ")[0], writer, channel)
-        channel.close()
-        writer.close()
+        finally:
+            channel.close()
 
     async def _answer(self, command: str, writer: asyncio.StreamWriter, channel: "Channel") -> None:
         said = self.says.get(command)
@@ -179,11 +177,13 @@ class ScriptedFtp:
         writer.write((said or "502 never heard of it").encode("latin-1") + b"\r\n")
 
     async def _send(self, out: asyncio.StreamWriter, pieces: Iterable[bytes]) -> None:
-        with suppress(OSError):
-            for piece in pieces:
-                out.write(piece)
-                await out.drain()
-        out.close()
+        try:
+            with suppress(OSError):
+                for piece in pieces:
+                    out.write(piece)
+                    await out.drain()
+        finally:
+            out.close()
 
 
 class Channel:

@@ -4,7 +4,9 @@ import asyncio
 import re
 import ssl
 from collections.abc import AsyncIterator, Callable, Iterable
-from contextlib import asynccontextmanager, suppress
+from contextlib import asynccontextmanager
+
+from listening import listening
 
 Answer = bytes | Iterable[bytes] | Callable[[str], bytes | Iterable[bytes]]
 LINE = b"\r\n"
@@ -23,12 +25,8 @@ class ScriptedImap:
 
     @asynccontextmanager
     async def serving(self, tls: ssl.SSLContext | None = None) -> AsyncIterator["ScriptedImap"]:
-        server = await asyncio.start_server(self._talk, "127.0.0.1", 0, ssl=tls)
-        self.port = server.sockets[0].getsockname()[1]
-        try:
+        async with listening(self._talk, tls) as self.port:
             yield self
-        finally:
-            server.close()
 
     @property
     def commands(self) -> list[str]:
@@ -36,20 +34,18 @@ class ScriptedImap:
         return [line.partition(" ")[2] for line in self.asked]
 
     async def _talk(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        with suppress(OSError, asyncio.IncompleteReadError):
-            if self.silent != "":
-                await self._send(writer, self.greeting, "")
-            while line := await reader.readline():
-                self.asked.append(line.decode().strip())
-                tag, _, rest = self.asked[-1].partition(" ")
-                command = rest.upper().removeprefix("UID ").partition(" ")[0]
-                if command == "AUTHENTICATE":
-                    writer.write(b"+ \r\n")
-                    self.asked.append(f"{tag} {(await reader.readline()).decode().strip()}")
-                answer = self.says.get(command) or getattr(self, f"_{command.lower()}", None) or b""
-                if command != self.silent and not await self._send(writer, answer, rest):
-                    writer.write(f"{tag} OK done".encode() + LINE)
-        writer.close()
+        if self.silent != "":
+            await self._send(writer, self.greeting, "")
+        while line := await reader.readline():
+            self.asked.append(line.decode().strip())
+            tag, _, rest = self.asked[-1].partition(" ")
+            command = rest.upper().removeprefix("UID ").partition(" ")[0]
+            if command == "AUTHENTICATE":
+                writer.write(b"+ \r\n")
+                self.asked.append(f"{tag} {(await reader.readline()).decode().strip()}")
+            answer = self.says.get(command) or getattr(self, f"_{command.lower()}", None) or b""
+            if command != self.silent and not await self._send(writer, answer, rest):
+                writer.write(f"{tag} OK done".encode() + LINE)
 
     async def _send(self, writer: asyncio.StreamWriter, answer: Answer, rest: str) -> bool:
         """Send an answer; tells whether it ends the command itself, as one that holds a tag does."""

@@ -1,6 +1,5 @@
 """FTP and FTPS: listings of every kind, names as bytes, certificates, and servers that lie."""
 
-import asyncio
 import itertools
 import subprocess
 import sys
@@ -13,6 +12,7 @@ import aioftp
 import pytest
 from certificates import Certificate, certificate
 from fileservers import PASSWORD, FileServer, ScriptedFtp, ftp_server
+from listening import listening, mute
 from pulling import build, ids, pages, stored, tickets
 
 from hub.connectors.base import Connector
@@ -290,17 +290,12 @@ async def test_a_server_that_is_busy_is_worth_another_try(said: str):
 
 
 async def test_a_server_that_says_nothing_is_worth_another_try():
-    async def mute(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
-        await reader.read()
-        writer.close()
-
-    server = await asyncio.start_server(mute, "127.0.0.1", 0)
     ftp = ScriptedFtp()
-    ftp.at = f"ftp://hub@127.0.0.1:{server.sockets[0].getsockname()[1]}/"
+    async with listening(mute) as port:
+        ftp.at = f"ftp://hub@127.0.0.1:{port}/"
 
-    with pytest.raises(SourceUnavailable, match=r"no answer within 0\.1 s"):
-        await tickets(files(ftp, limits={"timeout": "100ms"}))
-    server.close()
+        with pytest.raises(SourceUnavailable, match=r"no answer within 0\.1 s"):
+            await tickets(files(ftp, limits={"timeout": "100ms"}))
 
 
 async def test_an_answer_that_quotes_the_password_does_not_get_it_into_the_error():

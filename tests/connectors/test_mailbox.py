@@ -3,6 +3,7 @@
 import gzip
 from collections.abc import Iterator
 from contextlib import aclosing
+from datetime import UTC, datetime
 from email.message import EmailMessage
 from pathlib import Path
 from traceback import format_exception
@@ -17,7 +18,7 @@ from pydantic import ValidationError
 from test_archives import packed
 from test_files import workbook
 
-from hub.connectors.base import Connector, looking
+from hub.connectors.base import Backfills, Connector
 from hub.errors import SourceRefused, SourceUnavailable
 from hub.model import BROKEN, Ticket
 
@@ -250,16 +251,29 @@ async def test_mails_that_nobody_wants_are_neither_moved_nor_marked(server: Mail
     assert (server.subjects(folder), server.subjects(done)) == (["广告"], ["信访"])
 
 
-async def test_a_look_changes_nothing(server: MailServer):
+async def test_mails_without_tickets_are_marked_by_the_next_run_as_a_dry_run_asks_on_after_them(server: MailServer):
     folder = server.folder()
     server.post(folder, mail("1"))
-    with looking():
-        found, cursor = await run(mailbox(server, folder, after={"flag": "seen"}))
+    source = mailbox(server, folder, after={"flag": "seen"}, attachments={"pick": "*.csv", "missing": "ignore"})
 
-        await run(mailbox(server, folder, after={"flag": "seen"}), cursor)
+    found, cursor = await run(source)
+    between = server.flags(folder)
+    await run(source, cursor)
 
-    assert subjects(found) == ["1"]
-    assert ["Seen" in flags for flags in server.flags(folder)] == [False]
+    assert found == []
+    assert ["Seen" in flags for flags in [*between, *server.flags(folder)]] == [False, True]
+
+
+async def test_a_stretch_of_the_past_is_read_again_from_its_first_day_on(server: MailServer):
+    folder = server.folder()
+    server.post(folder, mail("old"), at='"20-Feb-2026 12:00:00 +0800"')
+    server.post(folder, mail("1"), mail("2"), at='"01-Mar-2026 12:00:00 +0800"')
+    source = mailbox(server, folder)
+    assert isinstance(source, Backfills)
+
+    found = await tickets(source, stored(source.between(datetime(2026, 3, 1, tzinfo=UTC), datetime.now(UTC))))
+
+    assert subjects(found) == ["1", "2"]
 
 
 # Attachments ─────────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -13,7 +13,7 @@ from fileservers import SERVERS, FileServer
 from pulling import broken_off, build, ids, pages, stored, tickets
 
 from hub.connectors import taken
-from hub.connectors.base import Connector, looking
+from hub.connectors.base import Connector
 from hub.errors import SourceRefused, SourceUnavailable
 from hub.model import Ticket
 
@@ -359,14 +359,15 @@ async def test_a_file_that_changed_while_its_page_was_kept_is_read_again_rather_
     assert (ids(found), names(server)) == (["1", "2"], [])
 
 
-async def test_a_look_moves_nothing(server: FileServer):
-    put(server, "a.csv")
-    with looking():
-        found, cursor = await run(files(server, after="delete"))
+async def test_a_file_without_tickets_is_tidied_by_the_next_run_as_a_dry_run_asks_on_after_it(server: FileServer):
+    put(server, "a.csv", "id\n")
+    source = files(server, after="delete")
 
-        await run(files(server, after="delete"), cursor)
+    found, cursor = await run(source)
+    between = names(server)
+    await run(source, cursor)
 
-    assert (ids(found), names(server)) == (["1"], ["a.csv"])
+    assert (found, between, names(server)) == ([], ["a.csv"], [])
 
 
 async def test_a_file_that_cannot_be_moved_keeps_no_other_from_being_read(server: FileServer):

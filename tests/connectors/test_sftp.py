@@ -11,6 +11,7 @@ from typing import Any, ClassVar
 import asyncssh
 import pytest
 from fileservers import FileServer, host_key, sftp_server
+from listening import listening, mute
 from pulling import build, ids, pages, stored, tickets
 from pydantic import ValidationError
 
@@ -100,32 +101,24 @@ async def test_an_old_server_is_spoken_to_only_where_that_is_said(root: Path):
     assert ids(found) == ["1"]
 
 
+def elsewhere(port: int, root: Path) -> FileServer:
+    auth = {"password": "x", "host_key": host_key().get_fingerprint()}
+    return FileServer(f"sftp://hub@127.0.0.1:{port}/", auth, root, lambda: None)
+
+
 async def test_a_server_that_speaks_something_else_is_not_waited_for(root: Path):
-    async def talk(reader: Any, writer: Any) -> None:
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         writer.write(b"HTTP/1.1 400 Bad Request\r\n\r\n" * 2000)
-        writer.close()
 
-    server = await asyncio.start_server(talk, "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    away = FileServer(
-        f"sftp://hub@127.0.0.1:{port}/", {"password": "x", "host_key": host_key().get_fingerprint()}, root, print
-    )
-
-    with pytest.raises((SourceRefused, SourceUnavailable)):
-        await tickets(files(away))
-    server.close()
+    async with listening(talk) as port:
+        with pytest.raises((SourceRefused, SourceUnavailable)):
+            await tickets(files(elsewhere(port, root)))
 
 
 async def test_a_server_that_says_nothing_is_worth_another_try(root: Path):
-    server = await asyncio.start_server(lambda reader, writer: asyncio.sleep(30), "127.0.0.1", 0)
-    port = server.sockets[0].getsockname()[1]
-    mute = FileServer(
-        f"sftp://hub@127.0.0.1:{port}/", {"password": "x", "host_key": host_key().get_fingerprint()}, root, print
-    )
-
-    with pytest.raises(SourceUnavailable, match=r"no answer within 0\.1 s"):
-        await tickets(files(mute, limits={"timeout": "100ms"}))
-    server.close()
+    async with listening(mute) as port:
+        with pytest.raises(SourceUnavailable, match=r"no answer within 0\.1 s"):
+            await tickets(files(elsewhere(port, root), limits={"timeout": "100ms"}))
 
 
 # Ourselves ───────────────────────────────────────────────────────────────────────────────────────────────────────────
