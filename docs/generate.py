@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime, timedelta
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -110,7 +111,8 @@ def connectors_page() -> str:
     ]
     parts += shelf.nested("###")
     for name, connector in REGISTRY.items():
-        parts += [f"## Connector `{name}`", _first_paragraph(connector), shelf.table(connector.options_type)]
+        table = shelf.of(name).table(connector.options_type)
+        parts += [f"## Connector `{name}`", _first_paragraph(connector), table]
         parts += shelf.nested("###", of=name)
     return _page("Options of connectors.yaml", *parts)
 
@@ -121,6 +123,12 @@ class _Shelf:
     def __init__(self) -> None:
         self._waiting: list[tuple[str, type[BaseModel]]] = []
         self._headings: dict[type[BaseModel], str] = {}
+        self._connector = ""
+
+    def of(self, connector: str) -> "_Shelf":
+        """Go on with the tables of a connector."""
+        self._connector = connector
+        return self
 
     def table(self, model: type[BaseModel], path: str = "") -> str:
         ordered = sorted(model.model_fields.items(), key=lambda named: named[0] != "by")
@@ -159,6 +167,8 @@ class _Shelf:
     def _heading(self, path: str, model: type[BaseModel]) -> str:
         ways = get_args(by.annotation) if (by := model.model_fields.get("by")) else ()
         heading = f"`{path}` with `by: {ways[0]}`" if ways else f"`{path}`"
+        if path in _ambiguous_keys() and model not in _shared_models():
+            heading = f"{heading} of `{self._connector}`"
         return heading if heading not in self._headings.values() else f"{heading}, {_spoken(model.__name__)}"
 
 
@@ -169,6 +179,17 @@ def _shared_models() -> set[type[BaseModel]]:
             for model in _models(field.annotation):
                 counted[model] = counted.get(model, 0) + 1
     return {model for model, times in counted.items() if times > 1}
+
+
+@cache
+def _ambiguous_keys() -> set[str]:
+    """The keys that several connectors have, each with a table of its own."""
+    meant: dict[str, set[type[BaseModel]]] = {}
+    for connector in REGISTRY.values():
+        for name, field in connector.options_type.model_fields.items():
+            told_apart = [model for model in _models(field.annotation) if "by" not in model.model_fields]
+            meant.setdefault(field.alias or name, set()).update(told_apart)
+    return {key for key, models in meant.items() if len(models) > 1}
 
 
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:

@@ -59,6 +59,11 @@ def all_but(connector: str, *shapes: str) -> set[str]:
 SCHEMA_CANNOT_SEE = {
     *("api-key-nowhere", "auth-none", "auth-two-ways", "date-on-a-text"),
     *("files-encoding-unknown", "files-marker-for-all", "files-of-unknown-form", "files-outside-the-folder"),
+    *("files-auth-for-a-folder", "files-behind-no-known-door", "files-ftp-with-a-host-key"),
+    *("files-host-key-of-another-kind", "files-key-is-no-key", "files-names-in-no-encoding"),
+    *("files-moved-behind-http", "files-moved-to-where-they-are", "files-password-in-the-address"),
+    *("files-sftp-without-auth", "files-sftp-without-host-key", "files-zip-in-zip", "files-zip-without-inside"),
+    "mailbox-without-a-proof",
     *("broker-auth-two-ways", "broker-token-for-amqp", "broker-user-without-a-password"),
     *("broker-database-by-name", "broker-password-in-the-url", "broker-url-with-a-query"),
     *("broker-queue-over-mqtt", "broker-field-over-nats", "broker-key-without-a-certificate"),

@@ -7,6 +7,7 @@ REGISTRY = Registry(
     files="hub.connectors.files:Files",
     graphql="hub.connectors.graphql:GraphQL",
     inbound="hub.connectors.inbound:Inbound",
+    mailbox="hub.connectors.mailbox:Mailbox",
     open311="hub.connectors.open311:Open311",
     rest="hub.connectors.rest:Rest",
     soap="hub.connectors.soap:Soap",

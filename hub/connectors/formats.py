@@ -23,6 +23,8 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CHINESE = frozenset({"gb2312", "gbk", "gb18030"})
+# What Python calls encodings as well, and no text is in: reading a megabyte as `idna` takes hours.
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"})
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 # Possessive, so that a prolog of many comments cannot make it try every way of splitting them.
@@ -70,6 +72,8 @@ def encoding_named(name: str) -> str:
     Raises LookupError for a name that nobody knows.
     """
     codec = codecs.lookup(name.strip()).name
+    if codec.replace("_", "-") in _NO_CHARSETS:
+        raise LookupError(f"{codec} is no charset")
     return "gb18030" if codec in _CHINESE else codec
 
 

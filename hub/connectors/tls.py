@@ -79,6 +79,11 @@ class Trust:
             context.options |= _LEGACY_SERVER_CONNECT
         return context
 
+    def own_context(self) -> ssl.SSLContext:
+        """Make the context of connections that are not aiohttp's. Raises SourceRefused for a missing file."""
+        context = self.context()
+        return ssl.create_default_context() if context is True else context
+
     def _show(self, context: ssl.SSLContext, certificate: Path) -> None:
         try:
             # Without a password at hand OpenSSL would ask for it at the terminal, and wait.

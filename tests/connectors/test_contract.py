@@ -25,10 +25,14 @@ async def _world(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterato
         yield await WORLDS[request.param](stack, tmp_path)
 
 
-_PULLED = REGISTRY.keys() - PUSHED.keys()  # test_contract_of_receivers.py has the others
+_PULLED = WORLDS.keys()  # test_contract_of_receivers.py has the others
 world = pytest.fixture(params=sorted(_PULLED), name="world")(_world)
 lasting = pytest.fixture(params=sorted(_PULLED - QUEUES), name="lasting")(_world)
 queue = pytest.fixture(params=sorted(QUEUES), name="queue")(_world)
+
+
+def test_every_connector_has_a_world():
+    assert {name.partition("-")[0] for name in [*WORLDS, *PUSHED]} == set(REGISTRY)
 
 
 def numbers(tickets: list[Ticket]) -> list[int]:
