@@ -1,17 +1,22 @@
 """Mails as they really come: charsets that lie, names in every writing, bodies of HTML, and mails made to do harm."""
 
 import base64
+import json
 from contextlib import suppress
 from email.message import EmailMessage
+from pathlib import Path
 from typing import Any
 
 import pytest
+import yaml
 from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.connectors.formats import NotReadable, encoding_named
+from hub.connectors.mailbox import Mailbox
 from hub.connectors.mails import addresses, charset_text, header_text, parameters, read_head, read_mail
 
+GOLDEN = Path(__file__).parents[1] / "tickets" / "mailbox"
 HEAD = b"From: a@b.example\r\nSubject: x\r\nDate: Sun, 01 Mar 2026 08:00:00 +0800\r\nMessage-ID: <1@b.example>\r\n"
 
 
@@ -295,3 +300,12 @@ def test_any_bytes_read_as_a_mail_or_are_refused(data: bytes):
 def test_any_pieces_of_mails_read_as_a_mail_or_are_refused(pieces: list[bytes]):
     with suppress(NotReadable):
         assert read_mail(b"".join(pieces)).ticket["id"]
+
+
+def test_the_golden_ticket_of_a_mail_is_what_the_mail_reads_as_and_its_map_the_one_that_the_connector_brings():
+    received = {"received": "2026-03-01T08:00:05+08:00"}
+
+    ticket = read_mail((GOLDEN / "letter.eml").read_bytes()).ticket
+
+    assert ticket | received == json.loads((GOLDEN / "letter.json").read_text("utf-8"))
+    assert yaml.safe_load((GOLDEN / "mapping.yaml").read_text("utf-8"))["map"] == Mailbox.default_map
