@@ -56,8 +56,7 @@ class Worker:
                 await self._free.acquire()
                 if (lane := await self._claim()) is None:
                     self._free.release()
-                    # By chance, so that many workers do not ask in step.
-                    await asyncio.sleep(self._idle * random.uniform(0.5, 1.5))  # noqa: S311  # not a secret
+                    await asyncio.sleep(await self._pause())
                     continue
                 self._failing += lane.failures > 0
                 task = asyncio.create_task(self._work(lane))
@@ -83,6 +82,16 @@ class Worker:
             _log.info("can claim again")
             self._away = False
         return lane
+
+    async def _pause(self) -> float:
+        """How long to wait before the next claim, in seconds: until a lane is due, or for a while."""
+        # By chance, so that many workers do not ask in step.
+        pause = self._idle * random.uniform(0.5, 1.5)  # noqa: S311  # not a secret
+        try:
+            due = await self._store.lanes.next_due(list(self._sources))
+        except StoreError:
+            return pause
+        return pause if due is None else min(pause, due.total_seconds())
 
     async def _work(self, lane: Lane) -> None:
         """One run. A source that fails, a lane that is lost or a database that is away ends this run and no other."""
