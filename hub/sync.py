@@ -37,7 +37,7 @@ async def sync(source: Source, store: Store, lane: Lane, watch: Watch = lambda _
     tally = await serve_pending(source, store, lane, notes if isinstance(source.connector, Receiver) else None)
     async with aclosing(source.connector.pull(lane.cursor)) as pages:
         async for page in pages:
-            held = [ticket for ticket in page.tickets if source.holds(ticket)]
+            held = [*filter(source.holds, page.tickets)] if source.only_if else page.tickets
             tickets = [landed(source, ticket) for ticket in held]
             landing = await store.tickets.land(lane, source.name, tickets, page.cursor)
             tally += Tally(landed=len(landing.pending), unchanged=landing.unchanged, repeated=landing.repeated)

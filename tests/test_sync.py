@@ -231,6 +231,44 @@ async def test_sources_that_hang_do_not_keep_the_others_waiting(store):
     assert await appeals(store) == {"1": "RECEIVED"}
 
 
+async def test_an_idle_worker_wakes_when_the_next_lane_is_due(store):
+    source = scripted([ticket(1)])
+    lane = await claimed(store, source)
+    await store.lanes.finish(lane, datetime.now(UTC) + timedelta(seconds=0.5), Tally())
+    working = asyncio.create_task(Worker(store, [source], idle=timedelta(hours=1)).run_forever())
+
+    async with asyncio.timeout(20):
+        while not await appeals(store):
+            await asyncio.sleep(0.05)
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+    assert await appeals(store) == {"1": "RECEIVED"}
+
+
+async def test_sources_that_hang_again_and_again_leave_half_of_the_places_to_the_others(store):
+    stuck = asyncio.Event()
+    hanging = [scripted(name=f"hanging-{number:02}") for number in range(10)]
+    good = scripted([ticket(1)], name="good")
+    await store.lanes.declare([source.record for source in (*hanging, good)])
+    for source in hanging:
+        lane = await claimed(store, source)
+        await store.lanes.fail(lane, datetime.now(UTC) - timedelta(hours=1), "gave no whole answer within 30 s")
+        source.connector.pull = lambda _cursor: _never(stuck)
+    worker = Worker(store, [*hanging, good], concurrency=4, idle=timedelta(milliseconds=10))
+    working = asyncio.create_task(worker.run_forever())
+
+    async with asyncio.timeout(10):
+        while not await appeals(store):
+            await asyncio.sleep(0.05)
+    held = [row.name for row in await rows(store, sa.select(tables.lane)) if row.holder is not None]
+    working.cancel()
+    await asyncio.gather(working, return_exceptions=True)
+
+    assert await appeals(store) == {"1": "RECEIVED"}
+    assert len([name for name in held if name != "source:good"]) == 2
+
+
 async def test_the_events_of_an_appeal_are_stored_and_read_again(store):
     rules = {
         **MAP,

@@ -5,6 +5,7 @@ that needs them, so that `hub --help` answers at once.
 """
 
 import gc
+import os
 from enum import StrEnum
 from itertools import islice
 from pathlib import Path
@@ -292,6 +293,8 @@ def version(ctx: typer.Context) -> int:
 
 def main() -> None:
     """Run the command with the arguments of this process, and exit."""
+    # Nobody plugs into our models, and to look for plugins pydantic reads the metadata of all that is installed.
+    os.environ.setdefault("PYDANTIC_DISABLE_PLUGINS", "__all__")
     # What is imported stays for good: looking for cycles in it meanwhile costs a sixth of a start.
     gc.disable()
     app(prog_name="hub")

@@ -2,7 +2,8 @@
 
 GCJ-02 ("Mars") moves every point of mainland China by some 500 m with a published-by-use formula on the Krasovsky
 ellipsoid; BD-09 turns that once more about its own centre. Neither has an official inverse: ours iterates the forward
-formula until it is better than a decimetre. Grids are pyproj's, which is loaded when one is named.
+formula at the corners of half a kilometre, and is right to three centimetres between them. Grids are pyproj's, which is
+loaded when one is named.
 """
 
 import re
@@ -20,6 +21,8 @@ Point: TypeAlias = tuple[float, float]
 _SEMI_MAJOR = 6378245.0
 _ECCENTRICITY_SQUARED = 0.00669342162296594323
 _BD_TURN = pi * 3000 / 180
+_SQUARES = 200  # a degree, each way: half a kilometre
+_Plane: TypeAlias = tuple[float, float, float, float]
 
 
 def known_crs(name: str) -> Crs:
@@ -72,16 +75,34 @@ def _bd09_to_gcj02(longitude: float, latitude: float) -> Point:
 
 
 def _gcj02_to_wgs84(longitude: float, latitude: float) -> Point:
-    # On its way the shift changes by less than half a percent. So one of a point within a kilometre is right to 5 m,
-    # and what it leads to is right to 5 cm.
-    east, north = _shift_around(int(longitude * 100), int(latitude * 100))
-    east, north = _shift(longitude - east, latitude - north)
-    return longitude - east, latitude - north
+    """Take the shift back, by what it is at the corners of the square around the point."""
+    x, y = longitude * _SQUARES, latitude * _SQUARES
+    column, row = int(x), int(y)
+    x, y = x - column, y - row
+    (east, by_x, by_y, by_xy), (north, north_by_x, north_by_y, north_by_xy) = _square(column, row)
+    return (
+        longitude - (east + by_x * x + (by_y + by_xy * x) * y),
+        latitude - (north + north_by_x * x + (north_by_y + north_by_xy * x) * y),
+    )
 
 
-@lru_cache(maxsize=10_000)  # squares of a kilometre: a city and its counties
-def _shift_around(hundredths_east: int, hundredths_north: int) -> Point:
-    return _shift((hundredths_east + 0.5) / 100, (hundredths_north + 0.5) / 100)
+@lru_cache(maxsize=10_000)  # a city and its counties
+def _square(column: int, row: int) -> tuple[_Plane, _Plane]:
+    """Return how the shift of GCJ-02 points, east and north, goes from corner to corner of one square."""
+    corners = [_shift_of_gcj02(column + x, row + y) for x, y in ((0, 0), (1, 0), (0, 1), (1, 1))]
+    return _plane(*(east for east, _ in corners)), _plane(*(north for _, north in corners))
+
+
+def _plane(here: float, right: float, above: float, across: float) -> _Plane:
+    return here, right - here, above - here, across - right - above + here
+
+
+def _shift_of_gcj02(column: int, row: int) -> Point:
+    longitude, latitude = column / _SQUARES, row / _SQUARES
+    east, north = _shift(longitude, latitude)
+    for _ in range(2):  # On its way the shift changes by less than half a percent.
+        east, north = _shift(longitude - east, latitude - north)
+    return east, north
 
 
 def _shifted(longitude: float, latitude: float) -> bool:

@@ -21,8 +21,14 @@ where name = ({wanted} for update skip locked) returning name, fence, cursor, fa
 """
 _CLAIM_DUE = _TAKE.format(
     wanted=f"""select name from lane where name = any($3) and not paused and due_at <= clock_timestamp() and {_FREE}
+                 and ($4 or failures = 0)
                order by due_at limit 1"""
 )
+_NEXT_DUE = f"""
+select extract(epoch from min(due_at) - clock_timestamp())::float8 from lane
+where name = any($1) and not paused and due_at > clock_timestamp() and due_at < 'infinity'
+  and {_FREE}
+"""
 _CLAIM_NAMED = _TAKE.format(wanted=f"select name from lane where name = $3 and {_FREE}")
 
 
@@ -98,9 +104,18 @@ class Lanes:
                 "update lane set due_at = clock_timestamp() where name = any($1)", ([*map(source_lane, names)],)
             )
 
-    async def claim(self, holder: str, lease: timedelta, names: Sequence[str]) -> Lane | None:
-        """Take the lane among `names` that has been due longest; None when none is due and free."""
-        return await self._claim(_CLAIM_DUE, (holder, lease, list(names)))
+    async def claim(self, holder: str, lease: timedelta, names: Sequence[str], *, failing: bool = True) -> Lane | None:
+        """Take the lane among `names` that has been due longest; None when none is due and free.
+
+        With `failing` false one whose last run failed is passed over.
+        """
+        return await self._claim(_CLAIM_DUE, (holder, lease, list(names), failing))
+
+    async def next_due(self, names: Sequence[str]) -> timedelta | None:
+        """How long until the next lane among `names` that is free becomes due; None where none will."""
+        async with self._database.begin() as connection:
+            seconds = (await connection.exec_driver_sql(_NEXT_DUE, (list(names),))).scalar()
+        return None if seconds is None else timedelta(seconds=seconds)
 
     async def claim_named(self, name: str, holder: str, lease: timedelta) -> Lane | None:
         """Take one lane whether it is due or not; None when another process holds it."""
