@@ -20,11 +20,20 @@ from hub.store.store import Store
 
 
 def create_app(
-    store: Store, *, production: bool = False, origins: Collection[str] = (), limits: Limits | None = None
+    store: Store,
+    *,
+    production: bool = False,
+    origins: Collection[str] = (),
+    limits: Limits | None = None,
+    compiled: bool = True,
 ) -> Starlette:
-    """Serve the API over a store; `origins` are the foreign pages that may open a socket."""
+    """Serve the API over a store; `origins` are the foreign pages that may open a socket.
+
+    Without `compiled`, every field is resolved by itself: the same answers, slowly.
+    """
     live = Live(store.reads)
-    execution = Execution(store.reads, live, limits or Limits(), production=production)
+    quick = store.quick if compiled else None
+    execution = Execution(store.reads, live, limits or Limits(), production=production, quick=quick)
 
     async def home(_: Request) -> Response:
         return PlainTextResponse("appeal hub: POST /graphql\n") if production else RedirectResponse("/graphql")

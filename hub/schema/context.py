@@ -2,7 +2,7 @@
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+from typing import Any, NamedTuple, TypeAlias
 
 import strawberry
 from strawberry.dataloader import DataLoader
@@ -30,6 +30,7 @@ class Context:
 
     reads: Reads
     live: Live
+    compiler: Any
     records: "DataLoader[str, SourceRecord]"
     health: "DataLoader[str, SourceHealth]"
     drift: "DataLoader[str, list[Drift]]"
@@ -37,7 +38,7 @@ class Context:
     changes: "DataLoader[ChangesWanted, ChangePage]"
 
     @classmethod
-    def of(cls, reads: Reads, live: Live) -> "Context":
+    def of(cls, reads: Reads, live: Live, compiler: Any) -> "Context":
         async def records(names: list[str]) -> Sequence[SourceRecord]:
             known = await reads.source_records()
             return [known[name] for name in names]
@@ -65,6 +66,7 @@ class Context:
         return cls(
             reads=reads,
             live=live,
+            compiler=compiler,
             records=DataLoader(records, cache=False),
             health=DataLoader(health, cache=False),
             drift=DataLoader(drift, cache=False),

@@ -30,9 +30,11 @@ from hub.errors import HubError, QueryError
 from hub.schema import problems
 from hub.schema.context import Context
 from hub.schema.cost import check_cost
+from hub.schema.executor import Compiler
 from hub.schema.limits import Limits, check_size
 from hub.schema.live import Live
 from hub.schema.schema import core_schema, schema
+from hub.store.quick import Quick
 from hub.store.reads import Reads
 
 WRONG_KIND = "WRONG_OPERATION_KIND"
@@ -100,11 +102,14 @@ class _Document:
 class Execution:
     """Runs operations. Documents that could be read are remembered."""
 
-    def __init__(self, reads: Reads, live: Live, limits: Limits, *, production: bool) -> None:
+    def __init__(
+        self, reads: Reads, live: Live, limits: Limits, *, production: bool, quick: Quick | None = None
+    ) -> None:
         self.limits = limits
         self.production = production
         self._reads = reads
         self._live = live
+        self._compiler = Compiler(quick)
         self._schema = core_schema()
         self._executor = schema().execution_context_class
         self._documents = lru_cache(_REMEMBERED)(self._read)
@@ -180,7 +185,7 @@ class Execution:
 
     def _arguments(self, prepared: Prepared) -> dict[str, Any]:
         return {
-            "context_value": Context.of(self._reads, self._live),
+            "context_value": Context.of(self._reads, self._live, self._compiler),
             "variable_values": dict(prepared.operation.variables),
             "operation_name": prepared.operation.name,
             "executor_class": self._executor,

@@ -1,6 +1,6 @@
 """What can be asked: each resolver turns its arguments into one description of what is wanted; the store answers it."""
 
-from typing import Annotated
+from typing import Annotated, cast
 from zoneinfo import available_timezones
 
 import strawberry
@@ -17,6 +17,7 @@ from hub.schema.types import (
     Appeal,
     AppealConnection,
     AppealStatistics,
+    AppealWanted,
     Change,
     First,
     Node,
@@ -65,9 +66,11 @@ def appeals(  # noqa: PLR0917  # the arguments of a Relay connection; clients na
     return AppealConnection.of(info.context.reads, query)
 
 
-async def appeal(info: Info, id: Identity) -> Appeal | None:  # noqa: A002  # the argument's name in the API
-    found = await _things(info, [id])
-    return found[0] if isinstance(found[0], Appeal) else None
+def appeal(id: Identity) -> Appeal | None:  # noqa: A002  # the argument's name in the API
+    wanted = read_id(id)
+    if wanted is None or not isinstance(wanted.key, int) or wanted.type != "Appeal":
+        return None
+    return cast("Appeal", AppealWanted(wanted.key))  # the executor turns the description into the appeal
 
 
 async def appeal_by_external_id(

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -352,6 +353,18 @@ class Appeal(Node):
             attributes=JSON(appeal.attributes),
             **{name: getattr(appeal, name) for name in _SAME},
         )
+
+
+@dataclass(frozen=True, slots=True)
+class AppealWanted:
+    """A description of one appeal, by its number: what a resolver returns, and the executor turns into the appeal."""
+
+    key: int
+
+    async def resolved(self, reads: Reads) -> Appeal | None:
+        """The appeal itself, for resolvers to answer field by field."""
+        stored = (await reads.appeals_by_id([self.key])).get(self.key)
+        return Appeal.of(stored) if stored else None
 
 
 # The fields that an appeal of the API has in common with an appeal of the domain, name and value.

@@ -4,6 +4,7 @@ from hub.store.database import Database
 from hub.store.drifts import Drifts
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
+from hub.store.quick import Quick
 from hub.store.reads import Reads
 from hub.store.tickets import Tickets
 
@@ -16,6 +17,7 @@ class Store:
         self.lanes = Lanes(database)
         self.tickets = Tickets(database)
         self.reads = Reads(database)
+        self.quick = Quick(database)
         self.drifts = Drifts(database)
 
     @classmethod
@@ -30,4 +32,5 @@ class Store:
         return cls(database)
 
     async def close(self) -> None:
+        await self.quick.close()
         await self._database.close()

@@ -184,7 +184,7 @@ class Leaky(Reads):
 
 @pytest.fixture(scope="module")
 async def leaky():
-    app = create_app(SimpleNamespace(reads=Leaky()), limits=Limits(time=timedelta(milliseconds=100)))
+    app = create_app(SimpleNamespace(reads=Leaky(), quick=None), limits=Limits(time=timedelta(milliseconds=100)))
     async with running(app) as client:
         yield client
 
