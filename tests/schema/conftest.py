@@ -66,7 +66,7 @@ def appeal(number: int, **fields: Any) -> Appeal:
         "reporter_phone": "13812341234",
         "location_address": f"象山大道{number}号",
         "location_point": (112.2, 31.03),
-        "attributes": {"floor": number, "ratio": number / 7},
+        "attributes": {"floor": number},
         "events": [Event(START, "受理", "甲科", Status.ACCEPTED, "1"), Event(None, "备注")] if number % 5 == 0 else [],
     }
     return Appeal(**{**defaults, **fields})

@@ -18,8 +18,8 @@ EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=list(
 EVERYTHING = """
 fragment Whole on Appeal {
   __typename id externalId version firstServedAt lastServedAt appealNo title content kind kindText topic status
-  statusText statusNote urgency channel originHotline isSecret respondent area grid leadOrg coOrgs createdAt updatedAt dispatchedAt
-  dueAt closedAt result publicReply isResolved satisfaction duplicateOf supportCount attachments attributes
+  statusText statusNote urgency channel originHotline isSecret respondent area grid leadOrg coOrgs createdAt updatedAt
+  dispatchedAt dueAt closedAt result publicReply isResolved satisfaction duplicateOf supportCount attachments attributes
   location { __typename address longitude latitude } reporter { name phone } events { at text by status statusText }
   source { __typename id name title class integration department connector active configurationError }
 }
