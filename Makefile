@@ -37,8 +37,8 @@ smoke: $(VENV)/.developer ## the shortest run that shows the hub works with this
 chaos: $(VENV)/.developer ## kill -9, SIGSTOP, take-over: slow, prints its figures
 	$(BIN)/python -m bench.chaos
 
-bench-ingest: $(VENV)/.developer ## pulling against a bare loop: prints RATIO lines
-	$(BIN)/python -m bench.ingest
+bench-ingest: $(VENV)/.developer ## pulling against a bare loop and other tools, 43 sources at once: prints RATIO lines
+	$(BIN)/python -m bench.ingest --peers --lag
 
 lock: ## write the lock files anew (needs uv); they name no index
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \

@@ -1,30 +1,36 @@
-"""First load and unchanged re-read of 100,000 tickets, side by side with a bare fetch-and-insert loop.
+"""First load and unchanged re-read of 100,000 tickets, side by side with a bare fetch-and-insert loop, and with peers.
 
-    python -m bench.ingest [--rounds 3] [--tickets 100000]
+    python -m bench.ingest [--rounds 3] [--tickets 100000] [--peers] [--lag]
 
-Each round runs the bare loop, the hub's first load and the hub's second run, in turn, as whole processes against one
-upstream and one PostgreSQL, each into a database of its own. CPU is user + system of the process (the database's own
-CPU is printed beside it). Figures are medians of the rounds' ratios; a line `RATIO what value target ok|short` each.
+Each round runs the bare loop, the hub's first load and the hub's second run in turn, and with --peers also dlt, the
+Airbyte CDK and the Singer SDK, as whole processes against one upstream and one PostgreSQL, each into a database of its
+own. What is compared is the CPU, user + system, of the process; the database's own CPU is printed beside it. Figures
+are medians of the rounds' ratios, a line `RATIO what value target ok|short` each. A peer that cannot be installed is
+said to be missing. With --lag `bench.lag` measures besides how long a source waits for others.
 """
 
 import argparse
 import asyncio
-import os
 import socket
-import statistics
 import subprocess
 import sys
 import tempfile
 import textwrap
-import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
 import asyncpg
 import psutil
 
+from bench import peers
+from bench.costs import Cost, measure, median, median_ratio, ratio, show
+from bench.lag import lag
 from hub.store.embedded import EmbeddedPostgres
+
+FIRST_LOAD, UNCHANGED, PEAK = 2.5, 0.75, 120
+"""The targets: CPU as multiples of the bare loop's, and MiB."""
 
 CONFIG = """
 version: 1
@@ -68,40 +74,6 @@ sources:
 """
 
 
-@dataclass(frozen=True, slots=True)
-class Cost:
-    """What one whole process took: CPU and wall seconds, peak MiB, and the database's CPU seconds meanwhile."""
-
-    cpu: float
-    wall: float
-    peak: float
-    database: float
-
-
-def measure(command: Sequence[str], server: psutil.Process, environ: dict[str, str]) -> Cost:
-    before, began = _cpu_of(server), time.monotonic()
-    process = subprocess.Popen(
-        command, env={**os.environ, **environ}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
-    errors = process.stderr.read() if process.stderr else b""
-    _, status, used = os.wait4(process.pid, 0)
-    if status:
-        sys.exit(f"{' '.join(command)} failed:\n{errors.decode()}")
-    wall = time.monotonic() - began
-    return Cost(used.ru_utime + used.ru_stime, wall, used.ru_maxrss / 1024, _cpu_of(server) - before)
-
-
-def _cpu_of(server: psutil.Process) -> float:
-    """CPU of the server and all its backends; those that ended are counted in the server's own children."""
-    total = sum(server.cpu_times()[:4])
-    for child in server.children(recursive=True):
-        try:
-            total += sum(child.cpu_times()[:2])
-        except psutil.NoSuchProcess:
-            continue
-    return total
-
-
 async def _fresh(admin: str, name: str) -> str:
     connection = await asyncpg.connect(admin)
     await connection.execute(f"drop database if exists {name} with (force)")
@@ -111,74 +83,102 @@ async def _fresh(admin: str, name: str) -> str:
     return admin.replace("/postgres?", f"/{name}?")
 
 
-def ratio(what: str, value: float, target: float) -> bool:
-    fine = value <= target
-    print(f"RATIO {what} {value:.2f} {target:g} {'ok' if fine else 'short'}", flush=True)
-    return fine
+@dataclass(frozen=True, slots=True)
+class Scene:
+    """One upstream and one PostgreSQL, the same for all that is measured."""
 
+    url: str
+    folder: Path
+    admin: str
+    postgres: psutil.Process
 
-def show(what: str, cost: Cost) -> None:
-    print(
-        f"{what:<18} cpu {cost.cpu:6.2f} s   database {cost.database:6.2f} s   wall {cost.wall:6.2f} s   "
-        f"peak {cost.peak:5.0f} MiB",
-        flush=True,
-    )
+    def bare(self) -> Cost:
+        command = [sys.executable, "-m", "bench.bare", self.url, self.fresh("bare")]
+        return measure(command, self.postgres, {})
+
+    def hub(self, database: str) -> Cost:
+        command = [str(Path(sys.executable).parent / "hub"), "--config", str(self.folder / "connectors.yaml"), "sync"]
+        return measure(command, self.postgres, {"DATABASE_URL": database})
+
+    def peer(self, peer: peers.Peer) -> Cost:
+        with tempfile.TemporaryDirectory() as folder:
+            return measure(peers.command(peer, self.url, Path(folder)), self.postgres, {})
+
+    def fresh(self, name: str) -> str:
+        return asyncio.run(_fresh(self.admin, name))
 
 
 def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--rounds", type=int, default=3)
     parser.add_argument("--tickets", type=int, default=100_000)
+    parser.add_argument("--peers", action="store_true", help="also dlt, the Airbyte CDK and the Singer SDK")
+    parser.add_argument("--lag", action="store_true", help="also how long a source waits for others that hang")
     given = parser.parse_args()
+    beside = peers.installed() if given.peers else []
+    with scene(given.tickets) as stage:
+        costs = _rounds(stage, given.rounds, beside)
+    fine = [*_figures(costs, beside), *([lag()] if given.lag else [])]
+    sys.exit(not all(fine))
+
+
+@contextmanager
+def scene(tickets: int) -> Iterator[Scene]:
+    with tempfile.TemporaryDirectory() as name, _upstream(tickets) as port:
+        folder = Path(name)
+        (folder / "connectors.yaml").write_text(textwrap.dedent(CONFIG).format(port=port))
+        server = EmbeddedPostgres(folder / "data")
+        server.open()
+        try:
+            postmaster = int((server.folder / "postgres" / "postmaster.pid").read_text().split()[0])
+            admin = server.url.replace("+asyncpg", "")
+            yield Scene(f"http://127.0.0.1:{port}/cursor", folder, admin, psutil.Process(postmaster))
+        finally:
+            server.close()
+
+
+@contextmanager
+def _upstream(tickets: int) -> Iterator[int]:
     with socket.socket() as probe:
         probe.bind(("127.0.0.1", 0))
         port = probe.getsockname()[1]
-    upstream = subprocess.Popen(
-        [sys.executable, "-m", "bench.upstream", "--port", str(port), "--tickets", str(given.tickets)],
-        stdout=subprocess.PIPE,
-    )
-    with tempfile.TemporaryDirectory() as folder:
-        data = Path(folder) / "data"
-        server = EmbeddedPostgres(data)
-        server.open()
+    command = [sys.executable, "-m", "bench.upstream", "--port", str(port), "--tickets", str(tickets)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE) as process:
+        assert process.stdout is not None
+        process.stdout.readline()
         try:
-            assert upstream.stdout is not None
-            upstream.stdout.readline()
-            fine = _rounds(given.rounds, port, Path(folder), server)
+            yield port
         finally:
-            upstream.terminate()
-            upstream.wait()
-            server.close()
-    sys.exit(not fine)
+            process.terminate()
 
 
-def _rounds(rounds: int, port: int, folder: Path, server: EmbeddedPostgres) -> bool:
-    (folder / "connectors.yaml").write_text(textwrap.dedent(CONFIG).format(port=port))
-    admin = server.url.replace("+asyncpg", "")
-    postmaster = psutil.Process(int((server.folder / "postgres" / "postmaster.pid").read_text().split()[0]))
-    hub = [str(Path(sys.executable).parent / "hub"), "--config", str(folder / "connectors.yaml"), "sync"]
-    costs: dict[str, list[Cost]] = {"bare": [], "first load": [], "unchanged": []}
+def _rounds(stage: Scene, rounds: int, beside: Sequence[peers.Peer]) -> dict[str, list[Cost]]:
+    costs: dict[str, list[Cost]] = {}
     for _ in range(rounds):
-        bare = asyncio.run(_fresh(admin, "bare"))
-        command = [sys.executable, "-m", "bench.bare", f"http://127.0.0.1:{port}/cursor", bare]
-        costs["bare"].append(measure(command, postmaster, {}))
-        environ = {"DATABASE_URL": asyncio.run(_fresh(admin, "hub"))}
-        costs["first load"].append(measure(hub, postmaster, environ))
-        costs["unchanged"].append(measure(hub, postmaster, environ))
-        for what, measured in costs.items():
-            show(what, measured[-1])
-    return all([*_figures(costs)])
+        for what, cost in _one_round(stage, beside):
+            show(what, cost)
+            costs.setdefault(what, []).append(cost)
+    return costs
 
 
-def _figures(costs: dict[str, list[Cost]]) -> list[bool]:
-    def against_bare(what: str) -> float:
-        return statistics.median(one.cpu / bare.cpu for one, bare in zip(costs[what], costs["bare"], strict=True))
+def _one_round(stage: Scene, beside: Sequence[peers.Peer]) -> Iterator[tuple[str, Cost]]:
+    yield "bare", stage.bare()
+    database = stage.fresh("hub")
+    yield "first load", stage.hub(database)
+    yield "unchanged", stage.hub(database)
+    for peer in beside:
+        yield peer.name, stage.peer(peer)
 
-    return [
-        ratio("first-load-cpu-to-bare", against_bare("first load"), 4.0),
-        ratio("unchanged-cpu-to-bare", against_bare("unchanged"), 1.0),
-        ratio("first-load-peak-mib", statistics.median(cost.peak for cost in costs["first load"]), 150),
-    ]
+
+def _figures(costs: dict[str, list[Cost]], beside: Sequence[peers.Peer]) -> Iterator[bool]:
+    bare, first_load = costs["bare"], costs["first load"]
+    yield ratio("first-load-cpu-to-bare", median_ratio(first_load, bare), FIRST_LOAD)
+    yield ratio("unchanged-cpu-to-bare", median_ratio(costs["unchanged"], bare), UNCHANGED)
+    yield ratio("first-load-peak-mib", median(first_load, lambda cost: cost.peak), PEAK)
+    for peer in beside:
+        print(f"PEER {peer.requirement} cpu-to-bare {median_ratio(costs[peer.name], bare):.2f}")
+        yield ratio(f"first-load-cpu-to-{peer.name}", median_ratio(first_load, costs[peer.name]), 1)
+        yield ratio(f"unchanged-cpu-to-{peer.name}", median_ratio(costs["unchanged"], costs[peer.name]), 1)
 
 
 if __name__ == "__main__":

@@ -460,6 +460,7 @@ def graphql_page() -> str:
                 ("`GET /graphql`", "Queries only, in the query string. A browser gets a page to ask from."),
                 ("`/graphql` as WebSocket", "`graphql-transport-ws`: queries and subscriptions."),
                 ("`GET /schema.graphql`", "The schema as text; not in production."),
+                ("`POST /in/{source}`", "[What a system pushes](../how-to/let-a-system-push.md); no GraphQL."),
                 ("`GET /healthz`", "200 while the process lives."),
                 ("`GET /readyz`", "200 while the database answers, else 503."),
             ],

@@ -1,7 +1,7 @@
 """The ASGI application: composes, decides nothing."""
 
 import asyncio
-from collections.abc import AsyncIterator, Collection
+from collections.abc import AsyncIterator, Collection, Mapping
 from contextlib import asynccontextmanager, suppress
 
 from starlette.applications import Starlette
@@ -9,7 +9,9 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
 from starlette.routing import BaseRoute, Route, WebSocketRoute
 
+from hub.config import Source
 from hub.errors import StoreError
+from hub.intake import Intake
 from hub.schema.endpoint import Endpoint
 from hub.schema.execution import Execution
 from hub.schema.limits import Limits
@@ -22,15 +24,17 @@ from hub.store.store import Store
 def create_app(
     store: Store,
     *,
+    sources: Mapping[str, Source] | None = None,
     production: bool = False,
     origins: Collection[str] = (),
     limits: Limits | None = None,
     compiled: bool = True,
 ) -> Starlette:
-    """Serve the API over a store; `origins` are the foreign pages that may open a socket.
+    """Serve the API over a store, and take what `sources` push; `origins` are foreign pages that may open a socket.
 
     Without `compiled`, every field is resolved by itself: the same answers, slowly.
     """
+    intake = Intake(store, sources or {})
     live = Live(store.reads)
     quick = store.quick if compiled else None
     execution = Execution(store.reads, live, limits or Limits(), production=production, quick=quick)
@@ -55,6 +59,7 @@ def create_app(
     async def lifespan(_: Starlette) -> AsyncIterator[None]:
         poller = asyncio.create_task(live.run())
         yield
+        await intake.close()
         poller.cancel()
         with suppress(asyncio.CancelledError):
             await poller
@@ -62,6 +67,7 @@ def create_app(
     routes: list[BaseRoute] = [
         Route("/graphql", Endpoint(execution)),
         WebSocketRoute("/graphql", Sockets(execution, origins=origins)),
+        Route("/in/{source}", intake),
         Route("/", home),
         Route("/healthz", alive),
         Route("/readyz", ready),

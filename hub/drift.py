@@ -9,6 +9,7 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from enum import StrEnum
+from operator import attrgetter
 from typing import Any, TypeAlias
 
 from hub.model import Appeal, Drift, DriftKind, LandedTicket, Rejection, Ticket
@@ -51,8 +52,11 @@ class Notes:
         for landed in tickets[::step]:
             self.tickets += 1
             for path, kind in _flat(landed.ticket):
-                if path in self.fields or len(self.fields) < _MOST_FIELDS:
-                    self.fields.setdefault(path, Counter())[kind] += 1
+                kinds = self.fields.get(path)
+                if kinds is not None:
+                    kinds[kind] += 1
+                elif len(self.fields) < _MOST_FIELDS:
+                    self.fields[path] = Counter({kind: 1})
 
     def hear(self, words: Iterable[tuple[str, str]]) -> None:
         """Note words that no map knew, each with its field."""
@@ -64,10 +68,12 @@ class Notes:
 
 def unknown_words(records: Iterable[tuple[Ticket, Any]], word_of: Mapping[str, Any]) -> Iterator[tuple[str, str]]:
     """Name the words of served tickets that became UNKNOWN; `word_of` finds a field's word in a ticket."""
-    for ticket, record in records:
-        if isinstance(record, Appeal):
-            for name in _ENUMS:
-                if getattr(record, name) == "UNKNOWN" and name in word_of:
+    names = [name for name in _ENUMS if name in word_of]
+    values = attrgetter("external_id", *names)
+    for ticket, record in records if names else ():
+        if isinstance(record, Appeal) and "UNKNOWN" in values(record):
+            for name in names:
+                if getattr(record, name) == "UNKNOWN":
                     word = word_of[name](ticket)
                     if isinstance(word, str | int | float) and str(word).strip():
                         yield name, str(word).strip()
@@ -154,13 +160,14 @@ def _flat(value: Any, path: str = "", depth: int = 0) -> Iterator[tuple[str, str
 def _kind(value: Any) -> Kind | None:
     if value is None or value in ("", [], {}):
         return None
-    match value:
-        case bool():
-            return Kind.BOOLEAN
-        case int() | float():
-            return Kind.NUMBER
-        case list() | tuple():
-            return Kind.LIST
-        case dict():
-            return Kind.OBJECT
-    return Kind.TEXT
+    return _KINDS.get(value.__class__, Kind.TEXT)
+
+
+_KINDS: Mapping[type, Kind] = {
+    bool: Kind.BOOLEAN,
+    int: Kind.NUMBER,
+    float: Kind.NUMBER,
+    list: Kind.LIST,
+    tuple: Kind.LIST,
+    dict: Kind.OBJECT,
+}

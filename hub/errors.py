@@ -3,10 +3,13 @@
 HubError
 ├── ConfigError         mend connectors.yaml (or the environment) and start again
 ├── MappingError        the same, for one source's map: configuration gives each problem its line
+├── OptionsError        the same, for what one source's options name, such as an operation of a WSDL
 ├── SourceError
 │   ├── SourceUnavailable   try again later: the source is away, slow or busy
-│   └── SourceRefused       stop until a person acts: the source said no, or speaks nonsense
+│   ├── SourceRefused       stop until a person acts: the source said no, or speaks nonsense
+│   └── NotGenuine          turn this request away: it does not prove that it comes from the source
 ├── TicketRejected      set this one ticket aside, go on with the next
+├── KeyReused           tell the sender: its key came before with another body
 ├── LaneLost            stop at once: another process owns the lane now
 ├── StoreError
 │   ├── StoreUnavailable    try again later: the database is away
@@ -69,6 +72,16 @@ class MappingError(HubError):
         super().__init__("\n".join(f"{'.'.join(map(str, path)) or 'map'}: {problem}" for path, problem in problems))
 
 
+class OptionsError(HubError):
+    """A source's options name what there is not; `problems` pairs a path below the source with what is wrong there."""
+
+    code = "CONFIG"
+
+    def __init__(self, *problems: tuple[tuple[str | int, ...], str]) -> None:
+        self.problems = problems
+        super().__init__("\n".join(f"{'.'.join(map(str, path))}: {problem}" for path, problem in problems))
+
+
 class SourceError(HubError):
     """A source did not give its tickets. The message never holds a secret."""
 
@@ -83,6 +96,12 @@ class SourceRefused(SourceError):
     """The source said no, or answered nonsense: trying again changes nothing until a person acts."""
 
     code = "SOURCE_REFUSED"
+
+
+class NotGenuine(SourceError):
+    """A push does not prove that it comes from its source. The message is for the hub's own people, not for senders."""
+
+    code = "NOT_GENUINE"
 
 
 class TicketRejected(HubError):
@@ -106,6 +125,12 @@ class Unreadable(ValueError):
         self.value = value
         self.problem = problem
         self.hint = hint
+
+
+class KeyReused(HubError):
+    """A push carries the key of an earlier one and another body: to take it would be as wrong as to pass it over."""
+
+    code = "KEY_REUSED"
 
 
 class LaneLost(HubError):

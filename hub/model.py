@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
+from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
 
@@ -11,6 +12,9 @@ Ticket: TypeAlias = dict[str, Any]
 
 BROKEN = "@broken"
 """The key under which a ticket that could not be read says why: it is kept, and rejected for that reason."""
+
+HASH_SIZE = 16
+"""Bytes of the hash that tells whether a ticket changed."""
 
 Cursor: TypeAlias = dict[str, Any]
 """How far a source has been pulled: JSON, opaque to all but its connector."""
@@ -221,13 +225,15 @@ class StoredAppeal:
 class LandedTicket(NamedTuple):
     """A ticket on its way: `raw` is its JSON, `hash` tells whether it changed, `external_id` names it in its source.
 
-    A tuple, as a frozen dataclass takes four times as long to make, and one is made for every ticket.
+    `version` tells which of two pushed states is newer; what is pulled has none. A tuple, as a frozen dataclass takes
+    four times as long to make, and one is made for every ticket.
     """
 
     external_id: str
     raw: bytes
     hash: bytes
     ticket: Ticket
+    version: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)

@@ -45,8 +45,14 @@ _QUOTED_LENGTH = 60
 _MOST_EVENTS = 1_000
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
 _WORDS = ("status", "kind")  # the fields beside which the source's own word is kept, where there is a NAME_text
-_IS_LINE = f"(value.__class__ is str and 0 < len(value) <= {steps.LONGEST_LINE} and value.isprintable())"
-"""What steps.line lets pass as it is, and that is nearly everything: what is printable, PostgreSQL keeps."""
+_IS_SHORT = f"len(value) <= {steps.LONGEST_LINE} and value.isprintable()"
+_IS_LINE = f"(value.__class__ is str and value and {_IS_SHORT})"
+_FITS: Table[Step, str] = {
+    steps.line: _IS_SHORT,
+    steps.identity: _IS_SHORT,
+    steps.text: f"len(value) <= {steps.LONGEST_TEXT_KEPT} and value.isprintable()",
+}
+"""What these steps let pass as it is of a text, and that is nearly everything: PostgreSQL keeps what is printable."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +69,7 @@ class Mapping:
     _identity: Callable[[Ticket], str | None] = field(repr=False, compare=False)
     word_of: Table[str, Callable[[Ticket], Any]] = field(default_factory=dict, repr=False, compare=False)
     """How to find the source's own word for a field that has a closed list of words."""
+    _changed_at: Callable[[Ticket], datetime | None] | None = field(default=None, repr=False, compare=False)
 
     def identify(self, ticket: Ticket) -> str | None:
         """Return the external id that `normalize` would find, or None where it would find none. Never raises."""
@@ -71,12 +78,24 @@ class Mapping:
         except Unreadable:
             return None
 
+    @property
+    def tells_changes(self) -> bool:
+        """Whether a ticket says when it was last changed."""
+        return self._changed_at is not None
+
+    def changed_at(self, ticket: Ticket) -> datetime | None:
+        """Return what the rule of `updated_at` reads, and nothing in its place where it reads nothing. Never raises."""
+        try:
+            return self._changed_at(ticket) if self._changed_at and _is_object(ticket) else None
+        except Unreadable:
+            return None
+
 
 def normalize(ticket: Ticket, mapping: Mapping) -> Any:
     """Return the appeal or entry that the ticket reads as; raise TicketRejected with the reason and the field."""
     if not _is_object(ticket):
         raise TicketRejected("the ticket is no object with named fields", field="external_id")
-    if isinstance(reason := ticket.get(BROKEN), str):
+    if BROKEN in ticket and isinstance(reason := ticket[BROKEN], str):
         raise TicketRejected(opening(storable(reason), 300), field="external_id")
     return mapping.read(ticket)
 
@@ -109,7 +128,8 @@ def compile_mapping(
     word_of = {
         recipe.to.name: recipe.origins[0].find for recipe in recipes if recipe.to.is_enum and len(recipe.origins) == 1
     }
-    return Mapping(source, fingerprint, code, script.names["read"], script.names["identity"], word_of)
+    names = script.names
+    return Mapping(source, fingerprint, code, names["read"], names["identity"], word_of, names.get("changed_at"))
 
 
 def _fingerprint(rules: Table[str, Rule], maps: Table[str, Any], zone: ZoneInfo, nulls: Sequence[str]) -> str:
@@ -156,6 +176,7 @@ class _Script:
         return "\n".join(
             [
                 *(self._identity(blocks["external_id"]) if "external_id" in blocks else ()),
+                *(_changed_at(blocks["updated_at"]) if _tells_changes(recipes) else ()),
                 "def read(ticket):",
                 "    get = ticket.get",
                 *(("    attributes = {}",) if self._form.has_attributes else ()),
@@ -217,7 +238,8 @@ class _Script:
         for index, step in enumerate(recipe.steps if recipe.origins else ()):
             is_text = of_text and index == 0
             if index == recipe.word_at and name in self._words:
-                yield f"{name}_word = value if value is None or {_IS_LINE} else line(value)"
+                fits = _IS_SHORT if is_text else f"value is None or {_IS_LINE}"
+                yield f"{name}_word = value if {fits} else line(value)"
             yield ("" if is_text else "if value is not None: ") + self._step(step, is_text=is_text)
         if recipe.each:
             yield f"if value is not None: value = {self._bind(self._events(recipe))}(value)"
@@ -230,11 +252,12 @@ class _Script:
 
     def _step(self, step: Step, *, is_text: bool) -> str:
         taken = self._bind(step)
-        if step is steps.line or (step is steps.identity and is_text):
-            return f"value = value if {_IS_LINE} else {taken}(value)"
-        if isinstance(step, LookUp) and is_text:
+        if isinstance(step, LookUp):
             table = self._bind(step.table)
-            return f"value = {table}[value] if value in {table} else {taken}(value)"
+            known = f"{table}[value] if value in {table} else " if is_text else ""
+            return f"value = {known}{taken}(value)"
+        if fits := _FITS.get(step) if is_text else (step is steps.line and _IS_LINE):
+            return f"value = value if {fits} else {taken}(value)"
         return f"value = {taken}(value)"
 
     def _look_up(self, path: Path) -> str:
@@ -275,6 +298,19 @@ class _Script:
 
 def _indented(depth: int, lines: Iterable[str]) -> Iterator[str]:
     return (" " * depth + line for line in lines)
+
+
+def _tells_changes(recipes: Iterable[Recipe]) -> bool:
+    """Tell whether the ticket says when it was changed: the time at which it was created says nothing of that."""
+    origins = {recipe.to.name: [path.text for path in recipe.origins] for recipe in recipes}
+    return bool(origins.get("updated_at")) and origins["updated_at"] != origins.get("created_at")
+
+
+def _changed_at(block: Iterable[str]) -> Iterator[str]:
+    """Write what reads the time of the last change alone, for those who have to know which of two tickets is newer."""
+    yield from ("def changed_at(ticket):", "    get = ticket.get")
+    yield from _indented(4, block)
+    yield from ("    return updated_at", "", "")
 
 
 def _end_of_appeal(recipes: Table[str, Recipe]) -> Iterator[str]:

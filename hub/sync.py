@@ -10,10 +10,11 @@ import orjson
 import structlog
 
 from hub.config import Source
+from hub.connectors.base import Receiver
 from hub.drift import Notes, back_again, compared, merged, refused_words, unknown_words
 from hub.errors import HubError, LaneLost, StoreError, TicketRejected, Unstorable
 from hub.lanes import LEASE, hold
-from hub.model import LandedTicket, Lane, Rejection, Tally, Ticket
+from hub.model import BROKEN, HASH_SIZE, LandedTicket, Lane, Rejection, Tally, Ticket
 from hub.normalize import normalize
 from hub.store.store import Store
 from hub.store.tickets import Served
@@ -31,8 +32,9 @@ async def sync(source: Source, store: Store, lane: Lane, watch: Watch = lambda _
 
     Raises SourceUnavailable, SourceRefused, LaneLost or StoreUnavailable; what was landed until then stays landed.
     """
-    tally = await serve_pending(source, store, lane)
     notes = Notes()
+    # What was pushed since the last run is pending; of a source that is pulled, only what a crash or a replay left.
+    tally = await serve_pending(source, store, lane, notes if isinstance(source.connector, Receiver) else None)
     async with aclosing(source.connector.pull(lane.cursor)) as pages:
         async for page in pages:
             held = [ticket for ticket in page.tickets if source.holds(ticket)]
@@ -45,11 +47,11 @@ async def sync(source: Source, store: Store, lane: Lane, watch: Watch = lambda _
     return tally
 
 
-async def serve_pending(source: Source, store: Store, lane: Lane) -> Tally:
-    """Serve what was landed and not settled: after a crash, or after `hub replay`."""
+async def serve_pending(source: Source, store: Store, lane: Lane, notes: Notes | None = None) -> Tally:
+    """Serve what was landed and not settled: after a crash, after `hub replay`, or because it was pushed."""
     tally = Tally()
     while pending := await store.tickets.pending(source.name, _BATCH):
-        tally += await serve(source, store, lane, pending)
+        tally += await serve(source, store, lane, pending, notes)
     return tally
 
 
@@ -106,9 +108,15 @@ async def _note(source: Source, store: Store, lane: Lane, notes: Notes) -> None:
 
 def landed(source: Source, ticket: Ticket) -> LandedTicket:
     """Make a ticket ready to land. One without an id is known by its hash, and rejected later."""
-    raw = _raw(ticket)
-    digest = hashlib.blake2b(raw, digest_size=16).digest()
-    return LandedTicket(source.mapping.identify(ticket) or f"?{digest.hex()}", raw, digest, ticket)
+    external_id = source.mapping.identify(ticket)
+    try:
+        raw = _raw(ticket)
+    except orjson.JSONEncodeError as error:
+        # Nested deeper than anything means it: the rest of the page must not be lost over it.
+        raw = _raw({BROKEN: f"the ticket cannot be kept: {str(error).lower()}"})
+        ticket = orjson.loads(raw)
+    digest = hashlib.blake2b(raw, digest_size=HASH_SIZE).digest()
+    return LandedTicket(external_id or f"?{digest.hex()}", raw, digest, ticket)
 
 
 async def run(

@@ -2,6 +2,7 @@
 
 import json
 import os
+import shutil
 import socket
 import tempfile
 import time
@@ -52,6 +53,43 @@ SCHEMA_CANNOT_SEE = {
     *("api-key-nowhere", "auth-none", "auth-two-ways", "date-on-a-text"),
     *("files-encoding-unknown", "files-marker-for-all", "files-of-unknown-form", "files-outside-the-folder"),
     "open311-window-too-long",
+    *("inbound-short-secret", "inbound-empty-secret", "inbound-secret-no-base64", "inbound-secret-in-clear"),
+    *("inbound-digest-without-secret", "inbound-time-not-signed", "inbound-nonce-not-signed", "inbound-shown-twice"),
+    *("inbound-placeholder-unknown", "inbound-placeholder-without-place", "inbound-signed-path-broken"),
+    *("inbound-time-of-unknown-form", "inbound-tolerance-too-long", "inbound-encoding-unknown"),
+    *("inbound-version-date-alone", "inbound-version-date-unknown", "inbound-version-path-broken"),
+    *("inbound-rows-with-records", "inbound-key-nowhere", "inbound-key-forgotten-too-soon"),
+    # What stands in a WSDL.
+    "soap-argument-is-keys",
+    "soap-argument-missing",
+    "soap-argument-unknown",
+    "soap-auth-empty",
+    "soap-auth-two-ways-of-http",
+    "soap-count-without-pages",
+    "soap-detail-argument-unknown",
+    "soap-details-under-one-name",
+    "soap-encoding-unknown",
+    "soap-header-undeclared",
+    "soap-inner-request-argument-unknown",
+    "soap-inner-request-without-root",
+    "soap-login-argument-missing",
+    "soap-login-operation-unknown",
+    "soap-operation-unknown",
+    "soap-page-argument-unknown",
+    "soap-port-unknown",
+    "soap-service-unknown",
+    "soap-since-argument-unknown",
+    "soap-since-only-later",
+    "soap-since-without-send",
+    "soap-token-header-undeclared",
+    "soap-token-place-wrong",
+    "soap-token-two-places",
+    "soap-two-inner-documents",
+    "soap-version-not-spoken",
+    "soap-wsdl-broken",
+    "soap-wsdl-imports-a-url",
+    "soap-wsdl-is-a-url",
+    "soap-wsdl-missing",
     *("cron-never", "cron-of-six-fields", "cron-out-of-range", "zero-interval", "endless-interval"),
     *("jitter-longer-than-interval", "retry-waits-backwards"),
     *("unknown-timezone", "misspelt-timezone", "default-timezone-wrong"),
@@ -87,9 +125,10 @@ def loaded(folder: Path, text: str, **environ: str) -> Config:
 
 
 def expected(path: Path) -> tuple[list[str], dict[str, str]]:
-    """The messages and the environment that the first comments of a bad file name."""
+    """The messages and the environment that the first comments of a bad file name; {connectors} are all there are."""
     lines = path.read_bytes().splitlines()
     messages = [line[2:].decode() for line in lines if line.startswith(b"# :")]
+    messages = [message.replace("{connectors}", ", ".join(sorted(REGISTRY))) for message in messages]
     said = [line.decode().removeprefix("# environ: ") for line in lines if line.startswith(b"# environ: ")]
     return messages, ENVIRON | dict(one.split("=", 1) for one in said)
 
@@ -191,10 +230,11 @@ def replaced(value: Any, path: tuple[str | int, ...], new: str) -> Any:
 
 
 @pytest.mark.parametrize("secret", ["canary'q\"\\x", "[?canary"])
-@pytest.mark.parametrize("name", ["chinese-keys", "every-paging", "files", "open311"])
+@pytest.mark.parametrize("name", ["chinese-keys", "every-paging", "files", "open311", "soap"])
 def test_a_secret_is_never_shown_wherever_it_stands(name, secret, tmp_path):
     whole = read((CONFIGS / f"{name}.good.yaml").read_bytes()).value
     environ = ENVIRON | {"SECRET": secret}
+    shutil.copytree(CONFIGS / "wsdl", tmp_path / "wsdl")
 
     for path in leaves(whole):
         found = judged(written(tmp_path, json.dumps(replaced(whole, path, "${SECRET}"), ensure_ascii=False)), environ)

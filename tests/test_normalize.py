@@ -842,3 +842,38 @@ def test_an_entry_without_a_name_is_rejected_and_the_register_is_named():
 def test_an_entry_has_no_status_and_needs_no_title():
     with pytest.raises(MappingError, match="the entry has no such field"):
         register({"external_id": "dm", "name": "mc", "status": "zt"})
+
+
+# ── which of two tickets is newer ────────────────────────────────────────────────────────────────────────────────────
+
+CHANGED = mapping({**BASE, "updated_at": {"from": "changed || meta.changed", "date": ["iso", "epoch_s"]}})
+
+
+@pytest.mark.parametrize(
+    ("values", "changed_at"),
+    [
+        ({"changed": "2026-03-01 16:00:00"}, datetime(2026, 3, 1, 8, tzinfo=UTC)),
+        ({"meta": {"changed": 1772352000}}, datetime(2026, 3, 1, 8, tzinfo=UTC)),
+        ({}, None),
+        ({"changed": "无"}, None),
+        ({"changed": "soon"}, None),
+        ({"changed": ["a", "b"]}, None),
+    ],
+)
+def test_the_time_of_the_last_change_is_read_alone_and_nothing_stands_in_for_it(values, changed_at):
+    """An appeal says when it was created where nothing says when it was changed; that would make all states as old."""
+    assert CHANGED.tells_changes
+    assert CHANGED.changed_at({**TICKET, **values}) == changed_at
+
+
+@pytest.mark.parametrize("ticket", [None, [], "text"])
+def test_what_is_no_ticket_was_never_changed(ticket):
+    assert CHANGED.changed_at(ticket) is None
+
+
+@pytest.mark.parametrize("rule", [None, {"value": "2026-03-01"}, "at", {"from": "at", "date": "iso"}])
+def test_a_map_that_reads_no_time_of_its_own_does_not_tell_changes(rule):
+    compiled = mapping({**BASE, **({"updated_at": rule} if rule else {})})
+
+    assert not compiled.tells_changes
+    assert compiled.changed_at({**TICKET, "changed": "2026-03-01"}) is None

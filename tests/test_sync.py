@@ -46,6 +46,19 @@ async def test_a_second_run_changes_nothing(store):
     assert len(await rows(store, sa.select(tables.change))) == 1
 
 
+async def test_a_ticket_that_is_nested_too_deep_to_keep_is_rejected_and_the_others_go_on(store):
+    deep: list[Any] = []
+    for _ in range(300):
+        deep = [deep]
+    source = scripted([ticket(1), ticket(2, more=deep), ticket(3)])
+
+    tally = await sync(source, store, await claimed(store, source))
+
+    assert tally == Tally(landed=3, served=2, rejected=1)
+    (rejected,) = await rows(store, sa.select(tables.ticket).where(tables.ticket.c.state == "rejected"))
+    assert (rejected.external_id, "recursion limit" in rejected.reason) == ("2", True)
+
+
 async def test_a_ticket_whose_keys_come_in_another_order_is_unchanged(store):
     source = scripted([ticket(1)])
     await sync(source, store, await claimed(store, source))

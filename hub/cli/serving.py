@@ -5,18 +5,19 @@ import errno
 import logging
 import os
 import socket
-from collections.abc import Callable, Coroutine, Iterator
+from collections.abc import Callable, Coroutine, Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from typing import Any
+from typing import Any, TypeAlias
 
 import structlog
 import uvicorn
 
 from hub.cli import logs
 from hub.cli.asked import Asked, opened
+from hub.cli.connections import Connection
 from hub.cli.stopping import Stopped, until_stopped
 from hub.cli.voice import answer, counted
-from hub.config import Config
+from hub.config import Config, Source
 from hub.config.watching import News, WatchedFile
 from hub.errors import HubError, StoreError
 from hub.model import AppealFilter
@@ -28,6 +29,9 @@ _LOOK_EVERY = 1  # seconds between two looks at connectors.yaml
 _LONGEST_MESSAGE = 2**20  # bytes of one WebSocket message, before anything is parsed
 
 _log = structlog.get_logger()
+
+_Take: TypeAlias = Callable[[Mapping[str, Source]], None]
+"""Goes on with the sources as they are in the file now."""
 
 
 def serve(asked: Asked, host: str, port: int, concurrency: int | None) -> int:
@@ -66,13 +70,16 @@ async def _serve(asked: Asked, config: Config, listener: socket.socket, concurre
             held = f"{counted(len(config.sources), 'source')}, {counted(count, 'appeal')}"
             answer(asked, facts, f"serving {url}   ({held})")
 
-        app = create_app(store, production=os.environ.get("HUB_ENV") == "production")
+        pushing = dict(config.pulled)
+        takers: list[_Take] = [lambda sources: _replace(pushing, sources)]
+        app = create_app(store, sources=pushing, production=os.environ.get("HUB_ENV") == "production")
         async with asyncio.TaskGroup() as group:
             group.create_task(_api(app, listener, announce))
             if concurrency is not None:
                 worker = _worker(store, config, concurrency)
+                takers.append(lambda sources: worker.take(sources.values()))
                 group.create_task(worker.run_forever())
-                group.create_task(_watch(asked, store, config, worker))
+            group.create_task(_watch(asked, store, config, takers))
 
 
 async def _work(asked: Asked, config: Config, concurrency: int) -> None:
@@ -82,14 +89,19 @@ async def _work(asked: Asked, config: Config, concurrency: int) -> None:
         worker = _worker(store, config, concurrency)
         async with asyncio.TaskGroup() as group:
             group.create_task(worker.run_forever())
-            group.create_task(_watch(asked, store, config, worker))
+            group.create_task(_watch(asked, store, config, [lambda sources: worker.take(sources.values())]))
+
+
+def _replace(before: dict[str, Source], now: Mapping[str, Source]) -> None:
+    before.clear()
+    before.update(now)
 
 
 def _worker(store: Store, config: Config, concurrency: int) -> Worker:
     return Worker(store, config.pulled.values(), concurrency=concurrency)
 
 
-async def _watch(asked: Asked, store: Store, config: Config, worker: Worker) -> None:
+async def _watch(asked: Asked, store: Store, config: Config, takers: Sequence[_Take]) -> None:
     """Take what is saved in the file while the hub runs, source by source; a bad save changes nothing but errors."""
     file = WatchedFile(config, os.environ)
     while True:
@@ -97,7 +109,8 @@ async def _watch(asked: Asked, store: Store, config: Config, worker: Worker) -> 
         if news := await asyncio.to_thread(file.look):
             logs.configure(asked, logging.INFO, config.secrets | file.config.secrets)
             await _announce(store, file, news)
-            worker.take(file.config.pulled.values())
+            for take in takers:
+                take(file.config.pulled)
 
 
 async def _announce(store: Store, file: WatchedFile, news: News) -> None:
@@ -135,6 +148,7 @@ class _Server(uvicorn.Server):
         super().__init__(
             uvicorn.Config(
                 app,
+                http=Connection,
                 log_config=None,
                 access_log=False,
                 server_header=False,

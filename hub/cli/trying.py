@@ -17,6 +17,7 @@ from hub.cli.failures import FAILED
 from hub.cli.stopping import until_stopped
 from hub.cli.voice import answer, columns, counted, talk, visible
 from hub.config import Source
+from hub.connectors.base import Receiver
 from hub.errors import TicketRejected
 from hub.model import Appeal, Entry, Event, SourceClass, Ticket
 from hub.normalize import normalize
@@ -147,7 +148,8 @@ def _verdict(source: Source, trials: list[_Trial], noun: str) -> str:
     """Say how many read as appeals or entries, and what to run next."""
     name = source.name
     if not trials:
-        return f"{name} gave no tickets"
+        pushed = f": it pushes them, to POST /in/{name}" if isinstance(source.connector, Receiver) else ""
+        return f"{name} gave no tickets{pushed}"
     wrong = sum(trial.rejected is not None for trial in trials)
     if not wrong:
         several = "entries" if noun == "entry" else f"{noun}s"

@@ -83,12 +83,18 @@ class Draft:
                 yield Problem(("registers", name), "a source has this name already; commands could not tell them apart")
         for path, message in validated(DefaultKeys, self.defaults, self.file.borrowed_by_defaults)[1]:
             yield Problem(("defaults", *path), message)
-        shared = shared_keys()
         for key in self.defaults:
             if key in OWN_KEYS:
                 yield Problem(("defaults", key), "every source says this itself; it cannot be a default")
-            elif key not in shared:
-                yield Problem(("defaults", key), f"no key that sources share{did_you_mean(key, shared)}")
+            # Connectors that no source uses are loaded only where a key is none of those in use.
+            elif key not in self._keys_in_use and key not in shared_keys():
+                yield Problem(("defaults", key), f"no key that sources share{did_you_mean(key, shared_keys())}")
+
+    @cached_property
+    def _keys_in_use(self) -> frozenset[str]:
+        entries = [own for section in SECTIONS for own in self._part(section).values() if isinstance(own, dict)]
+        used = {own.get("connector") for own in entries if isinstance(own.get("connector"), str)}
+        return frozenset().union(*(keys_of(pulled_model("sources", each)) for each in used if each in REGISTRY))
 
     @property
     def names(self) -> list[str]:

@@ -20,7 +20,7 @@ from hub.config.spelling import synonym
 from hub.connectors import REGISTRY
 from hub.connectors.base import Connector, Place
 from hub.connectors.paths import NOTHING, Reader, reader
-from hub.errors import HubError, MappingError
+from hub.errors import HubError, MappingError, OptionsError
 from hub.mapping.rules import APPEAL, Form, Rule
 from hub.model import BROKEN, SourceClass, SourceRecord, Ticket
 from hub.normalize import Mapping as AppealMapping
@@ -202,6 +202,8 @@ class Entry:
         place = Place(self.name, keys.timezone, self.file.folder)
         try:
             return REGISTRY[keys.connector](keys, place), []
+        except OptionsError as error:
+            return None, [Problem(path, self._masked(message, ())) for path, message in error.problems]
         except (HubError, ValueError, OSError) as error:
             return None, [Problem((), self._masked(str(error), ()))]
 
@@ -253,7 +255,8 @@ def _record(name: str, keys: PulledKeys) -> SourceRecord:
 
 
 def _borrow_instead(owner: str, path: KeyPath) -> str:
-    variable = f"{owner}_{path[-1]}".upper().replace("-", "_")
+    name = path[-1:] if isinstance(path[-1], str) else path[-2:]
+    variable = "_".join(map(str, (owner, *name))).upper().replace("-", "_")
     return (
         "a secret stands here in clear, which HUB_ENV=production does not allow; "
         f'write "${{{variable}}}" and set that variable, or "${{file:secrets/{variable.lower()}}}"'

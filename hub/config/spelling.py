@@ -43,6 +43,7 @@ _SYNONYMS = {
     "paging": "page",
     "phone": "reporter.phone",
     "point": "location.point",
+    "push": "inbound",
     "protocol": "connector",
     "region": "area",
     "reporter": "reporter.name",
@@ -56,6 +57,8 @@ _SYNONYMS = {
     "tz": "timezone",
     "uri": "url",
     "username": "user",
+    "webhook": "inbound",
+    "webhooks": "inbound",
     "zone": "timezone",
 }
 """What people write for what is meant, where spelling alone would not tell."""

@@ -1,12 +1,11 @@
 """The connectors, by the name that connectors.yaml calls them."""
 
-from hub.connectors.base import Connector
-from hub.connectors.files import Files
-from hub.connectors.open311 import Open311
-from hub.connectors.rest import Rest
+from hub.connectors.registry import Registry
 
-REGISTRY: dict[str, type[Connector]] = {
-    "files": Files,
-    "open311": Open311,
-    "rest": Rest,
-}
+REGISTRY = Registry(
+    files="hub.connectors.files:Files",
+    inbound="hub.connectors.inbound:Inbound",
+    open311="hub.connectors.open311:Open311",
+    rest="hub.connectors.rest:Rest",
+    soap="hub.connectors.soap:Soap",
+)

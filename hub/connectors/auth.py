@@ -6,7 +6,7 @@ import time
 from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import timedelta
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, Protocol
 from urllib.parse import quote
 
 from pydantic import Field, SecretStr, model_validator
@@ -20,7 +20,10 @@ from hub.units import Duration
 
 @dataclass(frozen=True, slots=True)
 class Request:
-    """One question to a source. `body` is sent as JSON, `form` as a form."""
+    """One question to a source.
+
+    `body` is sent as JSON, `form` as a form; `text` as it stands in place of both, in its `encoding` and as a `kind`.
+    """
 
     method: str
     url: str
@@ -28,10 +31,15 @@ class Request:
     headers: Mapping[str, str] = field(default_factory=dict)
     body: Any = None
     form: Mapping[str, str] | None = None
+    text: str | None = None
+    kind: str = ""
+    encoding: str = "utf-8"
 
 
-Ask: TypeAlias = Callable[[Request], Awaitable[tuple[Any, Mapping[str, str]]]]
-"""Send an unsigned request; gives the parsed answer, and the cookies that came with it."""
+class Ask(Protocol):
+    """Send an unsigned request; gives what `read` makes of its answer, or else that parsed, and the cookies with it."""
+
+    async def __call__(self, request: Request, read: Callable[[Any], Any] | None = None) -> Any: ...
 
 
 class ApiKey(Options):

@@ -1,4 +1,4 @@
-"""The face of a connector: one verb, `pull`, and the options that every connector shares."""
+"""The face of a connector: one verb, `pull`, the options that all share, and what those do that are pushed to."""
 
 import ast
 import inspect
@@ -6,6 +6,7 @@ from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from decimal import Decimal
 from functools import cache
 from itertools import pairwise
 from pathlib import Path
@@ -17,7 +18,7 @@ from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
 from pydantic.json_schema import JsonSchemaValue
 from pydantic_core import CoreSchema
 
-from hub.model import Cursor, Page
+from hub.model import Cursor, Page, Ticket
 from hub.units import Between, Duration, PerTime, Rate, Size, Waits
 
 
@@ -118,3 +119,68 @@ class Backfills(Protocol):
         A source that cannot be told where to stop gives what came after it as well, which is harmless. Raises
         SourceRefused where this source cannot be asked by time.
         """
+
+
+@dataclass(frozen=True, slots=True)
+class Push:
+    """One request in which a source brings tickets itself, as it came at a time: nothing in it is trusted.
+
+    Names of headers are in small letters; of one that came twice the values are joined by `, `.
+    """
+
+    headers: Mapping[str, str]
+    query: Mapping[str, str]
+    body: bytes
+    at: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Pushed:
+    """What a push holds. `versions` has one for each ticket; it is None where the options name none.
+
+    `key` is the sender's own name of the push, where the options say that it has one.
+    """
+
+    tickets: Sequence[Ticket]
+    versions: Sequence[Decimal | None] | None = None
+    key: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Reply:
+    """What a sender is told when its push was taken; without a body, how many tickets were."""
+
+    status: int = 202
+    body: bytes | None = None
+    content_type: str = "application/json"
+
+
+@dataclass(frozen=True, slots=True)
+class Terms:
+    """What holds for the requests of one source.
+
+    `signs_body`: the proof covers the body, which must be read before it is known whether to trust it. `challenge` goes
+    into WWW-Authenticate. `echo` names the parameter that a GET wants back to see that the hub knows the secret. `keep`
+    is for how long a push that comes again is known.
+    """
+
+    limits: Limits
+    signs_body: bool
+    challenge: str
+    keep: timedelta
+    reply: Reply = Reply()
+    echo: str | None = None
+
+
+@runtime_checkable
+class Receiver(Protocol):
+    """What a connector does beside `pull` whose source pushes. Both verbs are pure, and may run in any thread."""
+
+    @property
+    def terms(self) -> Terms: ...
+
+    def verify(self, push: Push) -> str | None:
+        """Return what tells a push from every other, if its proof does. Raises NotGenuine."""
+
+    def read(self, push: Push) -> Pushed:
+        """Return what a push holds. Raises SourceError, in words for its sender."""

@@ -33,7 +33,14 @@ _ROUNDED_FROM = float(2**63)
 
 
 class NotReadable(SourceRefused):
-    """What came is not in the format asked for, or is broken: another format might help."""
+    """What came is not in the format asked for, or is broken: another format might help.
+
+    `quote` ends the message with words of what came; `fact` is the message without them.
+    """
+
+    def __init__(self, fact: str, *, quote: str = "", hint: str = "") -> None:
+        super().__init__(fact + quote, hint=hint)
+        self.fact = fact
 
 
 def _euro(error: UnicodeError) -> tuple[str, int]:
@@ -157,7 +164,8 @@ def _not_json(document: bytes | str, error: orjson.JSONDecodeError) -> SourceRef
     text = document if isinstance(document, str) else document.decode("utf-8", "replace")
     around = excerpt(text[max(0, error.pos - 30) : error.pos + 30])
     return NotReadable(
-        f"not JSON: {error.msg} at line {error.lineno} column {error.colno} (character {error.pos}), near {around!r}"
+        f"not JSON: {error.msg} at line {error.lineno} column {error.colno} (character {error.pos})",
+        quote=f", near {around!r}",
     )
 
 
@@ -196,16 +204,28 @@ def parse_xml(data: bytes, *, charset: str | None = None, encoding: str | None =
 
 def xml_tree(data: bytes, *, charset: str | None = None, encoding: str | None = None) -> etree._Element:
     """Parse XML into its tree, as strictly as `parse_xml`."""
-    text = decode(data, [encoding] if encoding else _xml_encodings(data, charset))
-    text = _XML_DECLARATION.sub("", text.removeprefix("\ufeff"), count=1)
-    if _DOCTYPE.match(text):
-        raise NotReadable("the XML has a document type declaration, which could define entities; it was not read")
+    text = xml_text(data, charset=charset, encoding=encoding)
     try:
-        return etree.fromstring(text.encode(), _parser())
+        try:
+            return etree.fromstring(text.encode(), _parser())
+        except etree.XMLSyntaxError as error:
+            if "Text node too long" not in (error.msg or ""):
+                raise
+            # A list in one string may be longer than libxml2's 10 MB: it is here already, and no entity multiplies it.
+            return etree.fromstring(text.encode(), _parser(huge_tree=True))
     except etree.XMLSyntaxError as error:
         raise _not_xml(text, error) from None
     except UnicodeError:
         raise NotReadable("the XML holds characters that XML does not allow") from None
+
+
+def xml_text(data: bytes, *, charset: str | None = None, encoding: str | None = None) -> str:
+    """Decode XML, and take off its declaration, which does not hold any more. Raises SourceRefused, also for a DTD."""
+    text = decode(data, [encoding] if encoding else _xml_encodings(data, charset))
+    text = _XML_DECLARATION.sub("", text.removeprefix("\ufeff"), count=1)
+    if _DOCTYPE.match(text):
+        raise NotReadable("the XML has a document type declaration, which could define entities; it was not read")
+    return text
 
 
 def _xml_encodings(data: bytes, charset: str | None) -> list[str]:
@@ -213,13 +233,13 @@ def _xml_encodings(data: bytes, charset: str | None) -> list[str]:
     return [name for name in (charset, declared[1].decode() if declared else None) if name] or ["utf-8"]
 
 
-def _parser() -> etree.XMLParser:
+def _parser(*, huge_tree: bool = False) -> etree.XMLParser:
     return etree.XMLParser(
         encoding="utf-8",
         resolve_entities=False,
         no_network=True,
         load_dtd=False,
-        huge_tree=False,
+        huge_tree=huge_tree,
         remove_comments=True,
         remove_pis=True,
         strip_cdata=True,
@@ -229,7 +249,7 @@ def _parser() -> etree.XMLParser:
 def _not_xml(text: str, error: etree.XMLSyntaxError) -> SourceRefused | SourceUnavailable:
     if error.code in _CUT_SHORT:
         return SourceUnavailable(f"the XML breaks off: {error.msg}")
-    return NotReadable(f"not XML: {error.msg}, in {excerpt(text)!r}")
+    return NotReadable(f"not XML: {error.msg}", quote=f", in {excerpt(text)!r}")
 
 
 def _name(element: etree._Element) -> str:
@@ -237,7 +257,14 @@ def _name(element: etree._Element) -> str:
 
 
 def content_of(element: etree._Element) -> Any:
-    """Read one element as `parse_xml` does; libxml2 refuses more than 256 levels, so this cannot recurse too deep."""
+    """Read one element as `parse_xml` does. Raises SourceRefused where it is nested deeper than anything sensible."""
+    try:
+        return _content(element)
+    except RecursionError:
+        raise NotReadable("the XML is nested too deep") from None
+
+
+def _content(element: etree._Element) -> Any:
     content: dict[str, Any] = {}
     for key, value in element.attrib.items():
         name = etree.QName(key).localname
@@ -246,7 +273,7 @@ def content_of(element: etree._Element) -> Any:
         ):
             content[f"@{name}"] = value
     for child in element:
-        _add(content, _name(child), content_of(child))
+        _add(content, _name(child), _content(child))
     text = element.text if element.text and element.text.strip() else None
     if not content:
         return text

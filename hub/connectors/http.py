@@ -18,7 +18,14 @@ from urllib.parse import urlsplit
 import aiohttp
 import orjson
 from aiolimiter import AsyncLimiter
-from tenacity import AsyncRetrying, RetryCallState, retry_if_exception_type, stop_after_attempt, wait_random_exponential
+from tenacity import (
+    AsyncRetrying,
+    RetryCallState,
+    retry_if_exception_type,
+    retry_if_not_exception_type,
+    stop_after_attempt,
+    wait_random_exponential,
+)
 from yarl import URL
 
 from hub.connectors.auth import Credentials, Request
@@ -57,6 +64,10 @@ class NotThere(SourceRefused):
     """The source has nothing at this address (404, 410): an error for a list, an answer for one ticket's detail."""
 
 
+class NotAgain(SourceUnavailable):
+    """The source is in trouble, and asking again in this run could do harm: a login, asked often, locks an account."""
+
+
 class SourceBusy(SourceUnavailable):
     """The source asks for patience; `retry_after` is for how many seconds, where it says so."""
 
@@ -85,6 +96,10 @@ class Answer:
         return readable(self.body[:8192], self.charset)
 
 
+Explain: TypeAlias = Callable[[Request, Answer], None]
+"""Raise what the body of an answer that is no success says, where it says more than its status; or return."""
+
+
 class Web:
     """The way to one source. Lives as long as its connector; a session of it, as long as a run."""
 
@@ -96,12 +111,14 @@ class Web:
         *,
         ca: Path | None = None,
         secrets: Iterable[str] = (),
+        explain: Explain | None = None,
     ) -> None:
         self._limits = limits
         self._retry = retry
         self._signer = signer
         self._ca = ca
         self._secrets = list(secrets)
+        self._explain = explain
         self._tls: ssl.SSLContext | None = None
         self._pace: tuple[asyncio.AbstractEventLoop, AsyncLimiter] | None = None
 
@@ -120,7 +137,13 @@ class Web:
             trust_env=False,
         ) as http:
             yield Session(
-                http, self._limits, self._retry, signer=self._signer, limiter=self._limiter(), secrets=self._secrets
+                http,
+                self._limits,
+                self._retry,
+                signer=self._signer,
+                limiter=self._limiter(),
+                secrets=self._secrets,
+                explain=self._explain,
             )
 
     def _trust(self) -> ssl.SSLContext | Literal[True]:
@@ -156,6 +179,7 @@ class Session:
         signer: Credentials,
         limiter: AsyncLimiter,
         secrets: list[str],
+        explain: Explain | None = None,
     ) -> None:
         self._http = http
         self._limits = limits
@@ -163,6 +187,7 @@ class Session:
         self._signer = signer
         self._limiter = limiter
         self._secrets = secrets
+        self._explain = explain
         self._at_once = asyncio.Semaphore(limits.concurrency)
         self._logins = 0
         self._renewed = False
@@ -181,7 +206,7 @@ class Session:
         retrying = AsyncRetrying(
             stop=stop_after_attempt(self._retry.attempts),
             wait=self._wait,
-            retry=retry_if_exception_type(SourceUnavailable),
+            retry=retry_if_exception_type(SourceUnavailable) & retry_if_not_exception_type(NotAgain),
             reraise=True,
         )
         return await retrying(self._attempt, request, read)
@@ -222,9 +247,10 @@ class Session:
         signed = await self._signer.sign(request, self._ask_unsigned)
         return await self._ask(signed, read)
 
-    async def _ask_unsigned(self, request: Request) -> tuple[Any, Mapping[str, str]]:
+    async def _ask_unsigned(self, request: Request, read: Callable[[Answer], Any] | None = None) -> Any:
+        read = read or (lambda answer: (parse(answer) if answer.body else None, answer.cookies))
         try:
-            return await self._ask(request, lambda answer: (parse(answer) if answer.body else None, answer.cookies))
+            return await self._ask(request, read)
         except LoginExpired as error:
             # Asking twice with the same password could lock the account.
             raise SourceRefused(error.message, hint="check the credentials under `auth`") from None
@@ -241,10 +267,13 @@ class Session:
             except (aiohttp.ClientError, OSError) as error:
                 raise _connection_error(place, error) from None
         try:
+            if self._explain is not None and not 200 <= answer.status < 300:
+                self._explain(request, answer)
             self._judge(answer)
             return read(answer)
         except SourceError as error:
             error.message = f"{place} {hide(error.message, self._hidden())}"
+            error.args = (error.message,)
             raise
 
     async def _send(self, request: Request) -> Answer:
@@ -262,7 +291,10 @@ class Session:
     async def _exchange(self, request: Request, url: URL) -> Answer:
         headers = dict(request.headers)
         content: Any = request.form
-        if request.body is not None:
+        if request.text is not None:
+            content = request.text.encode(request.encoding)
+            headers["Content-Type"] = request.kind
+        elif request.body is not None:
             content = orjson.dumps(request.body)
             headers.setdefault("Content-Type", "application/json")
         async with self._http.request(
@@ -325,11 +357,16 @@ def parse(answer: Answer, *, answer_format: AnswerFormat = "auto", encoding: str
     if not answer.body.strip():
         raise NotReadable("answered 200 with an empty body", hint="an empty list would be []")
     markup = looks_like_xml(answer.body)
-    if markup and (answer_format == "json" or _HTML.match(answer.body) or "html" in answer.content_type):
+    if markup and (answer_format == "json" or looks_like_html(answer.body) or "html" in answer.content_type):
         wanted = "XML" if answer_format == "xml" else "JSON"
         raise NotReadable(f"answered not {wanted} but {answer.content_type}: {excerpt(answer.text)!r}")
     read = parse_xml if markup or answer_format == "xml" else parse_json
     return read(answer.body, charset=answer.charset, encoding=encoding)
+
+
+def looks_like_html(body: bytes) -> bool:
+    """Tell a page for people, such as a login form, by how it begins."""
+    return _HTML.match(body) is not None
 
 
 def retry_after(header: str | None) -> float | None:

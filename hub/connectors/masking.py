@@ -15,6 +15,7 @@ _NAMED_SECRET = re.compile(
 )
 _PERSON_NUMBER = re.compile(r"\d{3}(?:[ -]?\d){4,}[Xx]?")
 _EMAIL = re.compile(r"[\w.+-]+@[\w-]+(?:\.[\w-]+)+")
+_XML_NAMES = {"&": "amp", "<": "lt", ">": "gt", '"': "quot", "'": "apos"}
 _TAG = re.compile(r"<[^<>]*>")
 
 
@@ -38,9 +39,10 @@ def hide(text: str, secrets: Iterable[str]) -> str:
 
 
 def _any_writing(character: str) -> str:
-    """Match one character as it is, percent-encoded, or as JSON escapes it."""
+    """Match one character as it is, percent-encoded, or as JSON or XML escapes it."""
     if character.isascii() and character.isalnum():
         return character
     percent = "".join(f"%{byte:02x}" for byte in character.encode("utf-8", "surrogatepass"))
     escaped = f"\\u{ord(character):04x}"
-    return rf"(?:(?i:{percent}|{re.escape(escaped)})|\\?{re.escape(character)})"
+    reference = f"&(?:{_XML_NAMES.get(character, '#')}|#0*{ord(character)}|#x0*{ord(character):x});"
+    return rf"(?:(?i:{percent}|{re.escape(escaped)}|{reference})|\\?{re.escape(character)})"

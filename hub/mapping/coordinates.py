@@ -8,7 +8,7 @@ formula until it is better than a decimetre. Grids are pyproj's, which is loaded
 import re
 from functools import cache, lru_cache
 from importlib.util import find_spec
-from math import atan2, cos, hypot, isfinite, pi, sin, sqrt
+from math import cos, hypot, isfinite, pi, sin, sqrt
 from typing import Any, TypeAlias
 
 Crs: TypeAlias = str
@@ -65,9 +65,10 @@ def to_wgs84(longitude: float, latitude: float, crs: Crs) -> Point:
 
 def _bd09_to_gcj02(longitude: float, latitude: float) -> Point:
     x, y = longitude - 0.0065, latitude - 0.006
-    radius = hypot(x, y) - 0.00002 * sin(y * _BD_TURN)
-    angle = atan2(y, x) - 0.000003 * cos(x * _BD_TURN)
-    return radius * cos(angle), radius * sin(angle)
+    radius = hypot(x, y) or 1.0
+    scale = 1 - 0.00002 * sin(y * _BD_TURN) / radius
+    turn = 0.000003 * cos(x * _BD_TURN)  # so small that its sine is itself, and its cosine 1, to less than a millimetre
+    return scale * (x + turn * y), scale * (y - turn * x)
 
 
 def _gcj02_to_wgs84(longitude: float, latitude: float) -> Point:

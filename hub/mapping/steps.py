@@ -44,11 +44,12 @@ _UNKNOWN = object()
 _LISTS = (list, tuple)
 _HOLDERS = (list, tuple, dict)
 _NUMBERS = (int, float, Decimal)
+_FLOATS = frozenset({float})
 
 
 def one(nulls: frozenset[str]) -> Step:
     """Trim a value, and take the only element of a list; None for a sentinel. The sentinel `0` is the number too."""
-    numbers = frozenset(float(null) for null in nulls if _SENTINEL_NUMBER.fullmatch(null))
+    numbers = _numbers(nulls)
 
     def clean(value: Any) -> Any:
         if value.__class__ is float and not numbers:
@@ -85,7 +86,11 @@ def many(nulls: frozenset[str]) -> Step:
 
     def clean(value: Any) -> Any:
         values = value if isinstance(value, _LISTS) else (value,)
-        return [each for each in map(single, values) if each is not None] or None
+        # Nearly all are texts, which `one` would strip as well; with it each would be a call.
+        trimmed = [each.strip() if each.__class__ is str else single(each) for each in values]
+        return [
+            each for each in trimmed if each is not None and (each.__class__ is not str or each not in nulls)
+        ] or None
 
     return clean
 
@@ -93,12 +98,20 @@ def many(nulls: frozenset[str]) -> Step:
 def all_or_nothing(nulls: frozenset[str]) -> Step:
     """Clean each of several values; None when one of them is nothing."""
     single = one(nulls)
+    floats_pass = not _numbers(nulls)
 
     def clean(value: Any) -> Any:
+        if floats_pass and _FLOATS.issuperset(map(type, value)):
+            return value  # Nearly always so: longitude and latitude.
         values = [single(each_value) for each_value in value]
         return None if None in values else values
 
     return clean
+
+
+def _numbers(nulls: frozenset[str]) -> frozenset[float]:
+    """The sentinels that are numbers too."""
+    return frozenset(float(null) for null in nulls if _SENTINEL_NUMBER.fullmatch(null))
 
 
 def each(step: Step) -> Step:

@@ -28,6 +28,7 @@ class Database:
             pool_size=POOL_SIZE,
             max_overflow=POOL_SIZE,
             pool_pre_ping=True,
+            hide_parameters=True,  # An error must not say what a ticket holds.
             json_deserializer=orjson.loads,
             json_serializer=lambda value: orjson.dumps(value).decode(),
         )
@@ -38,7 +39,7 @@ class Database:
         try:
             async with self.engine.begin() as connection:
                 yield connection
-        except (DBAPIError, OSError, TimeoutError) as error:
+        except (*_REFUSED, OSError, TimeoutError) as error:
             if _state(error).startswith(_DATA):
                 raise Unstorable(f"the database cannot hold a value: {_first_line(error)}") from error
             if not _away(error):
@@ -75,6 +76,14 @@ async def _connect(address: str, **options: Any) -> asyncpg.Connection:
     return connection
 
 
+def driver(connection: AsyncConnection) -> asyncpg.Connection:
+    """The driver beneath a transaction that has begun: what is asked for every page takes a third of the time there."""
+    beneath: Any = connection.sync_connection and connection.sync_connection.connection.driver_connection
+    if not beneath.is_in_transaction():
+        raise RuntimeError("the transaction has not begun: hold or write the lane first")
+    return beneath
+
+
 async def unhurried(connection: AsyncConnection) -> None:
     """Let this transaction take its time: a migration, or a replay of all that was ever served."""
     await connection.exec_driver_sql("set local statement_timeout = 0")
@@ -84,23 +93,29 @@ async def unhurried(connection: AsyncConnection) -> None:
     )
 
 
+_REFUSED = (DBAPIError, asyncpg.PostgresError, asyncpg.InterfaceError)
 _DATA = "22"  # the class of SQLSTATEs that a value causes
-_AWAY = ("08", "53", "57", "55006", "25P")  # connection lost, out of resources, server going down, timed out
+# Connection lost, deadlock, out of resources, server going down, timed out: another try may go well.
+_AWAY = ("08", "40", "53", "57", "55006", "25P")
 
 
 def _away(error: BaseException) -> bool:
-    if not isinstance(error, DBAPIError):
+    if not isinstance(error, _REFUSED):
         return True
-    if error.connection_invalidated:
+    if isinstance(error, DBAPIError) and (error.connection_invalidated or isinstance(error.orig, OSError)):
         return True
-    return _state(error).startswith(_AWAY) or isinstance(error.orig, OSError)
+    return _state(error).startswith(_AWAY) or (isinstance(error, asyncpg.InterfaceError) and "closed" in str(error))
 
 
 def _state(error: BaseException) -> str:
     """The SQLSTATE of an error; empty where there is none."""
-    return str(getattr(getattr(error, "orig", None), "sqlstate", None) or "")
+    return str(getattr(_cause(error), "sqlstate", None) or "")
 
 
 def _first_line(error: BaseException) -> str:
-    cause = error.orig if isinstance(error, DBAPIError) and error.orig else error
+    cause = _cause(error)
     return (str(cause) or type(cause).__name__).splitlines()[0]
+
+
+def _cause(error: BaseException) -> BaseException:
+    return error.orig if isinstance(error, DBAPIError) and error.orig else error

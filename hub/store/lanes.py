@@ -113,10 +113,14 @@ class Lanes:
         await self._settle(lane, "leased_until = clock_timestamp() + $3", lease)
 
     async def finish(self, lane: Lane, due_at: datetime, tally: Tally) -> None:
-        """Give the lane back after a run that went well. Raises LaneLost."""
+        """Give the lane back after a run that went well. Raises LaneLost.
+
+        A lane that a push or a replay made due since the run began stays due.
+        """
         await self._settle(
             lane,
-            """leased_until = '-infinity', holder = null, due_at = $3, failures = 0,
+            """leased_until = '-infinity', holder = null, failures = 0,
+               due_at = case when due_at between last_run_at and clock_timestamp() then due_at else $3 end,
                last_success_at = clock_timestamp(),
                last_error = null, last_error_at = null, last_tally = $4::text::jsonb""",
             due_at,

@@ -16,6 +16,10 @@ _HAN_RUN_APART = re.compile(f"({_HAN_RUN.pattern})")
 _WORD = re.compile(f"[^\\W_{_HAN}]+")
 _HAN_OR_WORD = re.compile(f"{_HAN_RUN.pattern}|{_WORD.pattern}")
 _LONGEST = 64  # a longer word is cut: a lexeme ends at 2 KB, and nobody types more
+_END = "\0"  # stands between texts: PostgreSQL keeps none that holds it
+_TO_FOLD_OR_CUT = re.compile(f"[^\0-\x7f，。、：；？！·…—（）“”‘’《》【】]|[A-Za-z0-9]{{{_LONGEST + 1}}}")
+_BLANK_OR_LOWER = bytes(ord(sign.lower()) if (sign := chr(code)).isalnum() else ord(" ") for code in range(128))
+_BLANK_OR_LOWER = _BLANK_OR_LOWER.replace(b" ", _END.encode(), 1).ljust(256)
 _UTF_32 = "utf-32-le" if sys.byteorder == "little" else "utf-32-be"
 
 
@@ -28,7 +32,7 @@ def lexemes(appeals: Iterable[Iterable[str | None]]) -> list[str]:
     """For the texts of each appeal all that they can be found by, between blanks; what comes twice stands twice."""
     cut = [_HAN_RUN_APART.split(" ".join(filter(None, texts))) for texts in appeals]
     pairs = _pairs([" ".join(pieces[1::2]) for pieces in cut])
-    words = (" ".join(_words(" ".join(pieces[::2]))) for pieces in cut)
+    words = _words_of_each([" ".join(pieces[::2]) for pieces in cut])
     return [f"{of_han} {of_others}" for of_han, of_others in zip(pairs, words, strict=True)]
 
 
@@ -62,6 +66,14 @@ def _pairs(texts: Sequence[str]) -> Iterator[str]:
     for text in texts:
         yield pairs[start : start + 3 * len(text)]
         start += 3 * len(text) + 3
+
+
+def _words_of_each(texts: Sequence[str]) -> list[str]:
+    """Nearly always there is nothing to fold: all texts at once become lower case, and their signs blanks."""
+    together = _END.join(texts)
+    if together.count(_END) != len(texts) - 1 or _TO_FOLD_OR_CUT.search(together):
+        return [" ".join(_words(text)) for text in texts]
+    return together.encode("ascii", "replace").translate(_BLANK_OR_LOWER).decode().split(_END)
 
 
 def _words(text: str) -> Iterator[str]:

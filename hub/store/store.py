@@ -1,9 +1,10 @@
-"""The store: lanes, tickets on their way, and what is served. Each public method is one transaction."""
+"""The store: lanes, tickets and pushes on their way, and what is served. Each public method is one transaction."""
 
 from hub.store.database import Database
 from hub.store.drifts import Drifts
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
+from hub.store.pushes import Pushes
 from hub.store.quick import Quick
 from hub.store.reads import Reads
 from hub.store.tickets import Tickets
@@ -16,6 +17,7 @@ class Store:
         self._database = database
         self.lanes = Lanes(database)
         self.tickets = Tickets(database)
+        self.pushes = Pushes(database)
         self.reads = Reads(database)
         self.quick = Quick(database)
         self.drifts = Drifts(database)

@@ -38,6 +38,8 @@ lane = sa.Table(
     sa.Column("last_error", sa.Text),
     sa.Column("last_error_at", TIME),
     sa.Column("last_tally", JSONB),
+    sa.Column("push_error", sa.Text, comment="why the last push was refused; null once one was taken"),
+    sa.Column("push_error_at", TIME),
     comment="Who may work on a source now, and how far it got.",
 )
 
@@ -54,6 +56,7 @@ ticket = sa.Table(
     sa.Column("field", sa.Text, comment="the appeal's field that failed"),
     sa.Column("landed_at", TIME, nullable=False, server_default=sa.func.now()),
     sa.Column("settled_at", TIME, comment="when it was last served or rejected"),
+    sa.Column("version", sa.Numeric, comment="of a pushed state, how new it is; an older one never replaces it"),
     sa.UniqueConstraint("source", "external_id"),
     sa.CheckConstraint("state in ('pending', 'served', 'rejected')", name="ticket_state"),
     comment="Every record a source ever gave, raw, with what became of it.",
@@ -61,6 +64,19 @@ ticket = sa.Table(
 sa.Index("ticket_pending", ticket.c.source, ticket.c.id, postgresql_where=ticket.c.state == "pending")
 sa.Index("ticket_rejected", ticket.c.id, postgresql_where=ticket.c.state == "rejected")
 sa.Index("ticket_source_state", ticket.c.source, ticket.c.state)
+
+push = sa.Table(
+    "push",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column("key", sa.LargeBinary, primary_key=True, comment="BLAKE2b-128 of what tells one push from another"),
+    sa.Column("body", sa.LargeBinary, nullable=False, comment="BLAKE2b-128 of its body"),
+    sa.Column("accepted", sa.Integer, nullable=False),
+    sa.Column("repeated", sa.Integer, nullable=False),
+    sa.Column("came_at", TIME, nullable=False, server_default=sa.func.now()),
+    comment="Pushes that were taken, and what was answered: one that comes again is answered alike.",
+)
+sa.Index("push_came", push.c.source, push.c.came_at)
 
 appeal = sa.Table(
     "appeal",

@@ -9,9 +9,9 @@ import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.model import Appeal, ChangeType, Cursor, Entry, LandedTicket, Lane, Rejection, Tally
+from hub.model import HASH_SIZE, Appeal, ChangeType, Cursor, Entry, LandedTicket, Lane, Rejection, Tally
 from hub.store import search, tables
-from hub.store.database import Database, unhurried
+from hub.store.database import Database, driver, unhurried
 from hub.store.lanes import hold_lane, write_lane
 
 _CHANGE_LOG = 0x6875_6202  # "hub", 2: held while the change log is written
@@ -34,6 +34,13 @@ class Served(NamedTuple):
     record: Appeal | Entry
 
 
+class _Changes(NamedTuple):
+    """What is to be logged: the ids of appeals that are new, and the rows for those that read otherwise than before."""
+
+    created: Sequence[int]
+    others: Sequence[Mapping[str, Any]]
+
+
 class Tickets:
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -46,25 +53,12 @@ class Tickets:
         last = {ticket.external_id: ticket for ticket in tickets}
         async with self._database.begin() as connection:
             await write_lane(connection, lane, "cursor = $3::text::jsonb", orjson.dumps(cursor).decode())
-            known = await self._hashes(connection, source, list(last))
-            pending = [ticket for ticket in last.values() if known.get(ticket.external_id) != ticket.hash]
+            unknown = await driver(connection).fetchval(_UNKNOWN, source, *_named(list(last.values())))
+            pending = [last[external_id] for external_id in unknown or ()]
             if pending:
-                await connection.exec_driver_sql(
-                    _LAND,
-                    (
-                        source,
-                        [ticket.external_id for ticket in pending],
-                        [ticket.raw for ticket in pending],
-                        [ticket.hash for ticket in pending],
-                    ),
-                )
+                raws = [ticket.raw for ticket in pending]
+                await driver(connection).execute(_LAND, source, *_named(pending), raws)
         return Landing(pending, len(last) - len(pending), len(tickets) - len(last))
-
-    @staticmethod
-    async def _hashes(connection: AsyncConnection, source: str, external_ids: list[str]) -> dict[str, bytes]:
-        rows = await connection.exec_driver_sql(_HASHES, (source, orjson.dumps(external_ids)))
-        known = rows.one()
-        return dict(zip(known.ids or (), known.hashes or (), strict=True))
 
     async def pending(self, source: str, limit: int) -> list[LandedTicket]:
         """The oldest tickets of a source that are neither served nor rejected."""
@@ -83,78 +77,75 @@ class Tickets:
         again and makes no change. Appeals of a rejected ticket stay as they were last served. Raises LaneLost, and
         Unstorable, with nothing settled, when PostgreSQL cannot hold one of the values.
         """
+        records = [one.record for one in served]
         async with self._database.begin() as connection:
             await hold_lane(connection, lane)
-            records = [one.record for one in served]
             changes = await self._write_appeals(connection, source, [one for one in records if isinstance(one, Appeal)])
             await self._write_entries(connection, source, [one for one in records if isinstance(one, Entry)])
-            await connection.exec_driver_sql(
-                _SERVE, (source, [one.external_id for one in records], [one.hash for one in served])
-            )
+            external_ids = orjson.dumps([one.external_id for one in records])
+            await driver(connection).execute(_SERVE, source, external_ids, b"".join([one.hash for one in served]))
             if rejected:
-                await connection.exec_driver_sql(
+                await driver(connection).execute(
                     _REJECT,
-                    (
-                        source,
-                        [one.external_id for one in rejected],
-                        [one.hash for one in rejected],
-                        [one.reason for one in rejected],
-                        [one.field for one in rejected],
-                    ),
+                    source,
+                    [one.external_id for one in rejected],
+                    [one.hash for one in rejected],
+                    [one.reason for one in rejected],
+                    [one.field for one in rejected],
                 )
             # Last, so that the log is locked for as short as can be.
             await self._log(connection, source, changes)
         return Tally(served=len(served), rejected=len(rejected))
 
-    async def _write_appeals(
-        self, connection: AsyncConnection, source: str, appeals: Sequence[Appeal]
-    ) -> list[dict[str, Any]]:
+    async def _write_appeals(self, connection: AsyncConnection, source: str, appeals: Sequence[Appeal]) -> _Changes:
         """Write the appeals that are new or read otherwise than before, and say what became different."""
         before = await self._stored(connection, source, [appeal.external_id for appeal in appeals])
-        written: list[Appeal] = []
-        different: dict[str, dict[str, Any]] = {}
-        for appeal in appeals:
-            old = before.get(appeal.external_id)
-            fields = _difference(old, appeal) if old else {}
-            if fields or not old:
-                written.append(appeal)
-                different[appeal.external_id] = fields
+        different = {
+            appeal.external_id: fields
+            for appeal in (appeals if before else ())
+            if (old := before.get(appeal.external_id)) and (fields := _difference(old, appeal))
+        }
+        same = before.keys() - different.keys()
+        written = [appeal for appeal in appeals if appeal.external_id not in same] if same else appeals
         if not written:
-            return []
+            return _Changes([], [])
         texts = search.lexemes([(a.title, a.content, a.appeal_no, a.location_address) for a in written])
-        rows = await connection.exec_driver_sql(_WRITE, (source, orjson.dumps(written), "\n".join(texts)))
-        now = rows.one()
-        fields_of = map(different.__getitem__, now.external_ids)
-        return list(map(_change, now.ids, now.versions, fields_of))
+        now = await driver(connection).fetchrow(_WRITE, source, orjson.dumps(written), "\n".join(texts))
+        fields_of = [different.get(external_id, {}) for external_id in now["external_ids"] or ()]
+        return _Changes(now["created"] or [], [*map(_change, now["ids"] or (), now["versions"] or (), fields_of)])
 
     @staticmethod
     async def _write_entries(connection: AsyncConnection, register: str, entries: Sequence[Entry]) -> None:
         """Write the entries of a register; one that reads as before is not written again."""
         if entries:
-            await connection.exec_driver_sql(_WRITE_ENTRIES, (register, orjson.dumps(entries)))
+            await driver(connection).execute(_WRITE_ENTRIES, register, orjson.dumps(entries))
 
     @staticmethod
     async def _stored(connection: AsyncConnection, source: str, external_ids: list[str]) -> dict[str, dict[str, Any]]:
         """The appeals as they were last written, field by field as JSON has them."""
-        rows = await connection.exec_driver_sql(_STORED, (source, orjson.dumps(external_ids)))
-        return {row.external_id: orjson.loads(row.fields) for row in rows}
+        rows = await driver(connection).fetch(_STORED, source, orjson.dumps(external_ids))
+        return {row["external_id"]: orjson.loads(row["fields"]) for row in rows}
 
     @staticmethod
-    async def _log(connection: AsyncConnection, source: str, changes: Sequence[Mapping[str, Any]]) -> None:
+    async def _log(connection: AsyncConnection, source: str, changes: _Changes) -> None:
         """Append to the change log.
 
         The lock makes commit order equal number order: without it a reader's position passes a change that is not
         committed yet, and never sees it.
         """
-        if not changes:
+        if not changes.created and not changes.others:
             return
-        await connection.exec_driver_sql("select pg_advisory_xact_lock($1)", (_CHANGE_LOG,))
-        await connection.exec_driver_sql(_LOG, (source, orjson.dumps(changes)))
+        await driver(connection).execute("select pg_advisory_xact_lock($1)", _CHANGE_LOG)
+        if changes.created:
+            await driver(connection).execute(_LOG_CREATED, source, orjson.dumps(changes.created))
+        if changes.others:
+            await driver(connection).execute(_LOG, source, orjson.dumps(changes.others))
 
     async def replay(self, source: str | None = None) -> int:
         """Make rejected tickets pending again, of one source or of all; says how many. Their lanes become due now."""
         async with self._database.begin() as connection:
             await unhurried(connection)
+            await _hold_lanes(connection, source)
             rows = await connection.exec_driver_sql(
                 """with again as (update ticket set state = 'pending', reason = null, field = null
                                   where state = 'rejected' and ($1::text is null or source = $1) returning source),
@@ -166,21 +157,36 @@ class Tickets:
             return int(rows.scalar_one())
 
     async def replay_served(self, source: str) -> int:
-        """Make every served ticket of a source pending again, to be read by a changed mapping; says how many."""
+        """Make every served ticket of a source pending again, to be read by a changed mapping; says how many.
+
+        Versions are forgotten: a mapping that changed may tell them otherwise, and the next push of a ticket is taken.
+        """
         async with self._database.begin() as connection:
             await unhurried(connection)
+            await _hold_lanes(connection, source)
             done = await connection.exec_driver_sql(
-                "update ticket set state = 'pending' where source = $1 and state = 'served'", (source,)
+                "update ticket set state = 'pending', version = null where source = $1 and state = 'served'", (source,)
             )
             return int(done.rowcount)
 
 
+async def _hold_lanes(connection: AsyncConnection, source: str | None) -> None:
+    """Keep others from writing for the source, or for any. All take the lane first, or two could wait in a ring."""
+    await connection.exec_driver_sql(
+        """select 1 from lane where $1::text is null or name = 'source:' || $1
+           order by name for no key update""",
+        (source,),
+    )
+
+
+def _named(tickets: Sequence[LandedTicket]) -> tuple[bytes, bytes]:
+    """The ids of tickets, and their hashes one after another, as the statements below take them."""
+    return orjson.dumps([ticket.external_id for ticket in tickets]), b"".join([ticket.hash for ticket in tickets])
+
+
 def _change(appeal_id: int, version: int, fields: Mapping[str, Any]) -> dict[str, Any]:
-    """A row of the change log to be."""
-    if version == 1:
-        change = ChangeType.CREATED
-    else:
-        change = ChangeType.STATUS_CHANGED if "status" in fields else ChangeType.UPDATED
+    """A row of the change log to be, of an appeal that was there before."""
+    change = ChangeType.STATUS_CHANGED if "status" in fields else ChangeType.UPDATED
     return {"appeal_id": appeal_id, "version": version, "type": change, "fields": fields}
 
 
@@ -222,20 +228,23 @@ def _listed(names: Iterable[str]) -> str:
 
 
 _GIVEN = "convert_from($2, 'UTF8')::json"
-_IDS = f"any(array(select json_array_elements_text({_GIVEN})))"
-_HASHES = f"""
-select array_agg(external_id) as ids, array_agg(hash) as hashes from ticket where source = $1 and external_id = {_IDS}
+_NAMED = f"json_array_elements_text({_GIVEN})"
+_HASH = f"substr($3::bytea, {HASH_SIZE} * (place::int - 1) + 1, {HASH_SIZE})"
+_UNKNOWN = f"""
+select array_agg(external_id order by place) from {_NAMED} with ordinality as given (external_id, place)
+where (select hash from ticket where source = $1 and ticket.external_id = given.external_id) is distinct from {_HASH}
 """
-_LAND = """
+_LAND = f"""
 insert into ticket (source, external_id, raw, hash, state)
-select $1, * , 'pending' from unnest($2::text[], $3::bytea[], $4::bytea[])
-on conflict (source, external_id) do update set raw = excluded.raw, hash = excluded.hash, state = 'pending',
-  reason = null, field = null, landed_at = now()
+select $1, external_id, raw, {_HASH}, 'pending'
+from rows from ({_NAMED}, unnest($4::bytea[])) with ordinality as new (external_id, raw, place)
+on conflict (source, external_id) do update set raw = excluded.raw, hash = excluded.hash, version = null,
+  state = 'pending', reason = null, field = null, landed_at = now()
 """
-_SERVE = """
+_SERVE = f"""
 update ticket set state = 'served', reason = null, field = null, settled_at = now()
-from unnest($2::text[], $3::bytea[]) as done (external_id, hash)
-where ticket.source = $1 and ticket.external_id = done.external_id and ticket.hash = done.hash
+from {_NAMED} with ordinality as done (external_id, place)
+where ticket.source = $1 and ticket.external_id = done.external_id and ticket.hash = {_HASH}
 """
 _REJECT = """
 update ticket set state = 'rejected', reason = done.reason, field = done.field, settled_at = now()
@@ -246,7 +255,7 @@ _STORED = f"""
 select external_id, (select row_to_json(kept) from (select {_listed(name for name in _COLUMNS if name not in _POINT)},
   case when location_longitude is not null then json_build_array(location_longitude, location_latitude) end
   as location_point) kept)::text as fields
-from appeal where source = $1 and external_id = {_IDS} for update
+from appeal where source = $1 and external_id = any(array(select {_NAMED})) for update
 """
 _WRITE = f"""
 with written as (
@@ -262,7 +271,10 @@ with written as (
     version = appeal.version + 1, last_served_at = now()
   returning id, version, external_id
 )
-select array_agg(id) as ids, array_agg(version) as versions, array_agg(external_id) as external_ids from written
+select array_agg(id) filter (where version = 1) as created, array_agg(id) filter (where version > 1) as ids,
+  array_agg(version) filter (where version > 1) as versions,
+  array_agg(external_id) filter (where version > 1) as external_ids
+from written
 """
 _ENTRY_COLUMNS = [*(name for name in _ENTRY_FIELDS if name != "location_point"), *_POINT]
 _WRITE_ENTRIES = f"""
@@ -273,6 +285,11 @@ on conflict (register, external_id) do update set
   {_listed(f"{name} = excluded.{name}" for name in _ENTRY_COLUMNS if name != "external_id")}, last_served_at = now()
 where ({_listed(f"entry.{name}" for name in _ENTRY_COLUMNS)})
   is distinct from ({_listed(f"excluded.{name}" for name in _ENTRY_COLUMNS)})
+"""
+_LOG_CREATED = f"""
+insert into change (appeal_id, version, type, origin, fields)
+select appeal_id::bigint, 1, '{ChangeType.CREATED}', $1, '{{}}'
+from {_NAMED} with ordinality as new (appeal_id, place) order by place
 """
 _LOG = f"""
 insert into change (appeal_id, version, type, origin, fields)

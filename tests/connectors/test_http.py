@@ -18,7 +18,7 @@ from pulling import QUICK, build, ids, rest, tickets
 from upstream import in_turn, json, raw, serving, zipped
 
 from hub.connectors.http import retry_after
-from hub.connectors.masking import EXCERPT, excerpt
+from hub.connectors.masking import EXCERPT, excerpt, hide
 from hub.errors import SourceRefused, SourceUnavailable
 
 ONE = [{"id": 1}]
@@ -348,3 +348,8 @@ async def test_an_authority_named_in_the_configuration_is_trusted(certificate: C
 async def test_a_missing_authority_file_is_named():
     with pytest.raises(SourceRefused, match=r"tls\.ca: No such file"):
         await tickets(rest("https://127.0.0.1:9/", tls={"ca": "nowhere.pem"}))
+
+
+@pytest.mark.parametrize("written", ["p&amp;s&lt;1&gt;", "p&#38;s&#60;1&#x3E;", "p&s<1>", "p%26s%3c1%3E"])
+def test_a_secret_is_hidden_however_xml_or_a_url_writes_it(written: str):
+    assert hide(f"no user {written} here", ["p&s<1>"]) == "no user *** here"

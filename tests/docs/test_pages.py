@@ -51,6 +51,9 @@ def test_a_page_has_one_title_and_it_comes_first(page: Path) -> None:
 def test_every_configuration_on_a_page_loads(page: Path, tmp_path: Path) -> None:
     written = [fence.text for fence in fences(page) if fence.language == "yaml" and "mistaken" not in fence.words]
     files = [_whole(text) for text in written if re.search(r"^(version|sources):", text, re.MULTILINE)]
+    for beside in (fence for fence in fences(page) if fence.file):
+        (tmp_path / beside.file).parent.mkdir(parents=True, exist_ok=True)
+        (tmp_path / beside.file).write_text(beside.text, encoding="utf-8")
 
     for number, text in enumerate(files):
         path = tmp_path / f"{number}.yaml"
@@ -67,7 +70,7 @@ def _filled(text: str, folder: Path) -> Mapping[str, str]:
     for name in re.findall(r"\$\{file:([^}]+)\}", text):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
         (folder / name).write_text("made up")
-    return dict.fromkeys(re.findall(r"\$\{([A-Z_0-9]+)\}", text), "made-up")
+    return dict.fromkeys(re.findall(r"\$\{([A-Z_0-9]+)\}", text), "made-up-and-long-enough")
 
 
 @pytest.mark.parametrize("kind", KINDS)

@@ -12,6 +12,7 @@ import sqlalchemy as sa
 
 from hub.model import Appeal, LandedTicket, Lane, Rejection, SourceClass, SourceRecord, Status, Tally
 from hub.store import tables
+from hub.store.lanes import hold_lane
 from hub.store.store import Store
 from hub.store.tickets import Served
 
@@ -171,6 +172,7 @@ async def test_change_numbers_rise_in_commit_order(store, lane):
     numbers = sa.select(tables.change.c.number).order_by(tables.change.c.number)
     slow = store._database.begin()
     connection = await slow.__aenter__()
+    await hold_lane(connection, lane)
     written = await store.tickets._write_appeals(connection, "housing", [appeal("1")])
     await store.tickets._log(connection, "housing", written)
 

@@ -3,10 +3,11 @@
 from collections.abc import Callable
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 from upstream import Upstream, json
 
-from hub.connectors.base import Connector
+from hub.connectors.base import Connector, Push
 
 CANARY = "c4n4ry/s3cr3t+value"
 NOW = datetime.now(UTC)
@@ -28,6 +29,17 @@ class World:
     connector: Connector
     go_away: Callable[[], None]
     say_no: Callable[[], None]
+
+
+@dataclass
+class Sender:
+    """A source that pushes its fourteen tickets, and what it would not push."""
+
+    connector: Any
+    """A connector that is a receiver as well."""
+    genuine: Push
+    forged: Push
+    unreadable: Push
 
 
 def breakable(upstream: Upstream, connector: Connector) -> World:
