@@ -7,7 +7,8 @@ authority: what this module does not know of them is NotCompilable, and goes the
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
+from enum import Enum
 from typing import Any, TypeAlias
 
 import orjson
@@ -17,6 +18,7 @@ from graphql import (
     FragmentDefinitionNode,
     FragmentSpreadNode,
     GraphQLObjectType,
+    GraphQLSchema,
     InlineFragmentNode,
     SelectionNode,
     VariableNode,
@@ -39,13 +41,20 @@ Fields = Mapping[str, list[FieldNode]]
 """A selection set, collected: the nodes of each response name, in order."""
 
 
+@dataclass(frozen=True, slots=True)
+class Scope:
+    """What a selection is read in: its schema, the fragments of its document, and the variables of this request."""
+
+    schema: GraphQLSchema
+    fragments: Mapping[str, FragmentDefinitionNode]
+    variables: Mapping[str, Any]
+
+
 @dataclass
 class Selections:
     """Collects fields as the specification does (CollectFields), and notes the variables that decided."""
 
-    fragments: Mapping[str, FragmentDefinitionNode]
-    variables: Mapping[str, Any]
-    is_sub_type: Callable[[str, str], bool]
+    scope: Scope
     decided_by: dict[str, Any] = field(default_factory=dict)
 
     def of(self, type_name: str, nodes: Iterable[FieldNode]) -> Fields:
@@ -69,12 +78,15 @@ class Selections:
                     self._collect(type_name, node.selection_set.selections, found, spread)
             elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
                 spread.add(node.name.value)
-                fragment = self.fragments[node.name.value]
+                fragment = self.scope.fragments[node.name.value]
                 if self._applies(fragment.type_condition.name.value, type_name):
                     self._collect(type_name, fragment.selection_set.selections, found, spread)
 
     def _applies(self, condition: str, type_name: str) -> bool:
-        return condition == type_name or self.is_sub_type(condition, type_name)
+        if condition == type_name:
+            return True
+        types: Mapping[str, Any] = self.scope.schema.type_map
+        return self.scope.schema.is_sub_type(types[condition], types[type_name])
 
     def _is_included(self, node: SelectionNode) -> bool:
         for directive in node.directives or ():
@@ -87,9 +99,9 @@ class Selections:
 
     def _value(self, node: Any) -> Any:
         if isinstance(node, VariableNode):
-            name = node.name.value
-            self.decided_by[name] = self.variables.get(name)
-            return self.variables.get(name)
+            value = self.scope.variables.get(node.name.value)
+            self.decided_by[node.name.value] = value
+            return value
         if isinstance(node, BooleanValueNode):
             return node.value
         raise NotCompilable("a directive's argument")
@@ -153,15 +165,70 @@ class Plan:
         )
 
 
+# ── statistics ───────────────────────────────────────────────────────────────────────────────────────────────────────
+
+_GROUPED = {name: member for member in model.Dimension if (name := member.value.lower()) != "source"}
+
+
+def statistics_plan(selections: Selections, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Plan:
+    """Make a plan for counts. Its one column, where it has any, says that sources are told by more than their names."""
+    writer = Writer(selections)
+
+    def part(name: str, found: list[FieldNode]) -> str:
+        below = _below(kind, name)
+        if below is None:
+            return f"s.{name}"
+        return f"[{_group(writer, below, found)} for g in s.groups]"
+
+    shape = writer.function(writer.object(kind, nodes, part), "s, records")
+    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape)
+
+
+def _group(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
+    def part(name: str, found: list[FieldNode]) -> str:
+        if name == "count":
+            return "g.count"
+        if (below := _below(kind, name)) is not None:
+            source = f"g.key.get({writer.bind(model.Dimension.SOURCE)})"
+            return f"(None if {source} is None else {_counted_source(writer, below, found, source)})"
+        return f"{writer.bind(_grouped)}(g.key.get({writer.bind(_GROUPED[name])}))"
+
+    return writer.object(kind, nodes, part)
+
+
+def _counted_source(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], source: str) -> str:
+    def part(name: str, _: list[FieldNode]) -> str:
+        if name == "name":
+            return source
+        if name == "id":
+            return f"'Source:' + {source}"
+        if name not in (*_SOURCE, "class", "integration"):
+            raise NotCompilable(f"source.{name}")
+        writer.column("records")
+        said = f"records[{source}].{'source_class' if name == 'class' else _column(name)}"
+        return f"{writer.bind(_grouped)}({said})"
+
+    return writer.object(kind, nodes, part)
+
+
+def _grouped(value: Any) -> Any:
+    """Write a word of the domain, or a day, as the API does; anything else goes out as it is."""
+    if isinstance(value, Enum):
+        return value.name
+    return value.isoformat() if isinstance(value, date) else value
+
+
 # ── appeals ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _AS_IT_IS = frozenset({
     "externalId", "version", "title", "appealNo", "kindText", "topic", "content", "statusText", "statusNote",
-    "originHotline", "isSecret", "respondent", "area", "grid", "leadOrg", "coOrgs", "createdAt", "updatedAt",
-    "dispatchedAt", "dueAt", "closedAt", "firstServedAt", "lastServedAt", "result", "publicReply", "isResolved",
-    "duplicateOf", "supportCount", "attachments", "attributes",
+    "originHotline", "isSecret", "respondent", "area", "grid", "leadOrg", "coOrgs", "result", "publicReply",
+    "isResolved", "duplicateOf", "supportCount", "attachments", "attributes",
 })  # fmt: skip
 """Fields that go out as the database gives them."""
+_TIMES = frozenset({
+    "createdAt", "updatedAt", "dispatchedAt", "dueAt", "closedAt", "firstServedAt", "lastServedAt",
+})  # fmt: skip
 _WORDS = {
     "status": model.Status,
     "kind": model.Kind,
@@ -237,6 +304,9 @@ def _appeal(writer: Writer, kind: GraphQLObjectType, nodes: Sequence[FieldNode])
 def _of_appeal(writer: Writer, kind: GraphQLObjectType, name: str, nodes: list[FieldNode]) -> str:
     if name in _AS_IT_IS:
         return writer.column(_column(name))
+    if name in _TIMES:
+        time = writer.column(_column(name))
+        return f"({time} and {time}.replace(' ', 'T') + 'Z')"
     if name in _WORDS:
         return _word(writer, _WORDS[name], writer.column(name))
     if name == "id":

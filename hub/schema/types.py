@@ -11,6 +11,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from hub import model
 from hub.model import (
+    AppealFilter,
     ChangeType,
     Channel,
     Dimension,
@@ -357,13 +358,19 @@ class Appeal(Node):
 
 @dataclass(frozen=True, slots=True)
 class AppealWanted:
-    """A description of one appeal, by its number: what a resolver returns, and the executor turns into the appeal."""
+    """A description of one appeal, by its number, or by its source and the id that it has there.
 
-    key: int
+    This is what a resolver returns, and the executor turns into the appeal.
+    """
+
+    key: int | tuple[str, str]
 
     async def resolved(self, reads: Reads) -> Appeal | None:
         """The appeal itself, for resolvers to answer field by field."""
-        stored = (await reads.appeals_by_id([self.key])).get(self.key)
+        if isinstance(self.key, int):
+            stored = (await reads.appeals_by_id([self.key])).get(self.key)
+        else:
+            stored = await reads.appeal_of(*self.key)
         return Appeal.of(stored) if stored else None
 
 
@@ -517,6 +524,19 @@ class AppealStatistics:
             groups=[AppealGroup.of(group) for group in statistics.groups],
             truncated=statistics.truncated,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsWanted:
+    """A description of counts: what a resolver returns, and the executor turns into the counts."""
+
+    filter: AppealFilter
+    by: Sequence[Dimension]
+    timezone: str
+
+    async def resolved(self, reads: Reads) -> AppealStatistics:
+        """The counts themselves, for resolvers to answer field by field."""
+        return AppealStatistics.of(await reads.statistics(self.filter, self.by, self.timezone))
 
 
 def _edges(cursors: Sequence[str], nodes: Sequence[T]) -> list[Edge[T]]:

@@ -5,8 +5,8 @@ holds our own words; what a client gave travels as parameters. The page is cut b
 """
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Iterator, Mapping, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextvars import ContextVar
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from functools import lru_cache
@@ -24,6 +24,8 @@ from hub.store.reads import AppealQuery, Position
 Row: TypeAlias = Sequence[Any]
 """One row, its values in the order in which the columns were asked for."""
 
+asked: ContextVar[list[str] | None] = ContextVar("asked", default=None)
+"""Where the statements are noted that are asked from here on; None when nobody wants to know."""
 _REMEMBERED = 1_000  # statements, here and in each connection
 _POOL_SIZE = 10
 _LAST_CHARACTER = "\U0010ffff"
@@ -35,6 +37,7 @@ _ORDERS = {
 }
 """Those whose column is never null, so that one index range serves the whole list."""
 _EQUAL = ("status", "kind", "source", "urgency", "channel")
+_LEADS = ("source", "status")  # each has an index with the time of creation behind it
 _PREFIX = ("area", "topic")
 _SPAN = ("created", "updated", "due")
 
@@ -52,40 +55,73 @@ class _Shape:
     order: AppealOrder
     backward: bool
     resumed: bool
+    lead: str | None
     equal: tuple[tuple[str, bool], ...]
     prefixes: tuple[tuple[str, int], ...]
     spans: tuple[tuple[str, bool, bool], ...]
     lexemes: bool
     terms: int
 
+    @property
+    def depends_on_values(self) -> bool:
+        """Whether the best plan differs from value to value, and not from shape to shape alone."""
+        return self.lexemes or bool(self.prefixes or self.spans) or not all(alone for _, alone in self.equal)
+
 
 class Quick:
-    """Connections of its own: they hand over times and JSON as the text that goes out."""
+    """Connections of its own: they hand over JSON as the text that goes out, and times nearly so."""
 
     def __init__(self, database: Database) -> None:
-        self._database = database
-        self._idle: asyncio.LifoQueue[asyncpg.Connection] | None = None
-        self._opened = 0
+        # Most statements are planned once. Where the best plan depends on the values, planning anew each time is cheap
+        # beside a plan for other values: one word of a search stands in three appeals, another in half of all.
+        self._once = _Connections(database, "auto")
+        self._anew = _Connections(database, "force_custom_plan")
 
     async def page(self, query: AppealQuery, columns: tuple[str, ...]) -> list[Row]:
         """One row more than asked for, where there is one, in the direction of reading."""
-        statement, parameters = _page(query, columns)
-        return await self._fetch(statement, parameters)
+        shape, parameters = _shape(query, columns)
+        connections = self._anew if shape.depends_on_values else self._once
+        return await connections.fetch(_statement(shape), parameters)
 
-    async def one(self, appeal_id: int, columns: tuple[str, ...]) -> Row | None:
-        """The appeal of that id, if there is one."""
-        rows = await self._fetch(_one(columns), [appeal_id])
+    async def one(self, key: int | tuple[str, str], columns: tuple[str, ...]) -> Row | None:
+        """The appeal of that id, or of that source and its own id, if there is one."""
+        if isinstance(key, int):
+            rows = await self._once.fetch(_one(columns, _BY_ID), [key])
+        else:
+            rows = await self._once.fetch(_one(columns, _BY_EXTERNAL_ID), key)
         return rows[0] if rows else None
 
-    async def close(self) -> None:
-        while self._idle is not None and not self._idle.empty():
-            await self._idle.get_nowait().close()
+    async def last_change_number(self) -> int:
+        """The number of the newest change; 0 before the first."""
+        rows = await self._once.fetch("select coalesce(max(number), 0) from change", [])
+        return int(rows[0][0])
 
-    async def _fetch(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
+    async def close(self) -> None:
+        await self._once.close()
+        await self._anew.close()
+
+
+class _Connections:
+    """Connections that plan their statements in one way. The driver's own pool costs as much as a query."""
+
+    def __init__(self, database: Database, planning: str) -> None:
+        self._database = database
+        self._planning = planning
+        self._places: asyncio.LifoQueue[asyncpg.Connection | None] = asyncio.LifoQueue()
+        for _ in range(_POOL_SIZE):
+            self._places.put_nowait(None)
+
+    async def fetch(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
+        """The rows of a statement. Raises StoreUnavailable."""
+        if (statements := asked.get()) is not None:
+            statements.append(statement)
         try:
-            async with self._connection() as connection:
+            connection = await self._take()
+            try:
                 rows: list[Row] = await connection.fetch(statement, *parameters)
                 return rows
+            finally:
+                self._give_back(connection)
         except (OSError, TimeoutError, asyncpg.PostgresConnectionError, asyncpg.InterfaceError) as error:
             raise StoreUnavailable(f"the database does not answer: {error}") from error
         except asyncpg.PostgresError as error:
@@ -93,48 +129,41 @@ class Quick:
                 raise StoreUnavailable(f"the database does not answer: {error}") from error
             raise
 
-    @asynccontextmanager
-    async def _connection(self) -> AsyncIterator[asyncpg.Connection]:
-        """Take the connection given back last: it is warm. The driver's own pool costs as much as a query."""
-        if self._idle is None:
-            self._idle = asyncio.LifoQueue()
-        if self._idle.empty() and self._opened < _POOL_SIZE:
-            self._opened += 1
-            try:
-                connection = await self._open()
-            except BaseException:
-                self._opened -= 1
-                raise
-        else:
-            connection = await self._idle.get()
+    async def close(self) -> None:
+        while not self._places.empty():
+            if (connection := self._places.get_nowait()) is not None:
+                await connection.close()
+
+    async def _take(self) -> asyncpg.Connection:
+        """Take the connection given back last: it is warm. A place without one gets one."""
+        connection = await self._places.get()
+        if connection is not None:
+            return connection
         try:
-            yield connection
-        finally:
-            if connection.is_closed():
-                self._opened -= 1
-            else:
-                self._idle.put_nowait(connection)
+            return await self._open()
+        except BaseException:
+            self._places.put_nowait(None)
+            raise
+
+    def _give_back(self, connection: asyncpg.Connection) -> None:
+        self._places.put_nowait(None if connection.is_closed() else connection)
 
     async def _open(self) -> asyncpg.Connection:
         connection = await self._database.connect(statement_cache_size=_REMEMBERED)
+        await connection.execute(f"set plan_cache_mode = {self._planning}")
         for name in ("json", "jsonb"):
             await connection.set_type_codec(
                 name, schema="pg_catalog", format="text", encoder=str, decoder=orjson.Fragment
             )
-        await connection.set_type_codec("timestamp", schema="pg_catalog", format="text", encoder=str, decoder=_moment)
         return connection
-
-
-def _moment(text: str) -> str:
-    """Write PostgreSQL's `2026-03-01 08:00:00.5` as the API writes a moment."""
-    return f"{text[:10]}T{text[11:]}Z"
 
 
 # ── statements ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 def _time(column: str) -> str:
-    return f"{column} at time zone 'UTC'"
+    """As `2026-03-01 08:00:00.5`: the driver makes texts faster than times, and the API writes them as texts."""
+    return f"({column} at time zone 'UTC')::text"
 
 
 def _plain(*names: str) -> dict[str, str]:
@@ -168,15 +197,18 @@ COLUMNS: Mapping[str, str] = {
 """What can be asked for: the column's name, and how it is read from the appeal `a` and its source `s`."""
 
 
-def _page(query: AppealQuery, columns: tuple[str, ...]) -> tuple[str, list[Any]]:
+def _shape(query: AppealQuery, columns: tuple[str, ...]) -> tuple[_Shape, list[Any]]:
+    """The shape of a question, and the parameters that its statement takes."""
     wanted = query.filter
-    lexemes, terms = search.tsquery(wanted.text), search.terms(wanted.text)
+    lexemes, terms = (search.tsquery(wanted.text), search.terms(wanted.text)) if wanted.text else ("", [])
+    lead = None if lexemes else _lead(query)
     shape = _Shape(
         columns=columns,
         order=query.order,
         backward=query.backward,
         resumed=query.start is not None,
-        equal=tuple((name, len(values) == 1) for name in _EQUAL if (values := getattr(wanted, name))),
+        lead=lead,
+        equal=tuple((name, len(values) == 1) for name in _EQUAL if name != lead and (values := getattr(wanted, name))),
         prefixes=tuple((name, len(values)) for name in _PREFIX if (values := getattr(wanted, name))),
         spans=tuple(
             (name, span.since is not None, span.until is not None)
@@ -186,13 +218,24 @@ def _page(query: AppealQuery, columns: tuple[str, ...]) -> tuple[str, list[Any]]
         lexemes=bool(lexemes),
         terms=len(terms),
     )
-    parameters = [*_parameters(wanted, lexemes, terms), *_start(query.start), query.size + 1]
-    return _statement(shape), parameters
+    parameters = [*_parameters(wanted, lead, lexemes, terms), *_start(query.start), query.size + 1]
+    return shape, parameters
 
 
-def _parameters(wanted: AppealFilter, lexemes: str, terms: Sequence[str]) -> Iterator[Any]:
-    """What stands for the conditions, in the order in which `_conditions` numbers them."""
+def _lead(query: AppealQuery) -> str | None:
+    """The column with one wanted value that an index has before the time, so that it holds the list in its order."""
+    if _ORDERS[query.order][0] != "created_at":
+        return None
+    return next((name for name in _LEADS if len(getattr(query.filter, name)) == 1), None)
+
+
+def _parameters(wanted: AppealFilter, lead: str | None, lexemes: str, terms: Sequence[str]) -> Iterator[Any]:
+    """What stands for the conditions, in the order in which `_statement` numbers them."""
+    if lead is not None:
+        yield str(getattr(wanted, lead)[0])
     for name in _EQUAL:
+        if name == lead:
+            continue
         if values := [str(value) for value in getattr(wanted, name)]:
             yield values[0] if len(values) == 1 else values
     for name in _PREFIX:
@@ -220,12 +263,23 @@ def _statement(shape: _Shape) -> str:
 
     key, downward = _ORDERS[shape.order]
     downward = downward != shape.backward
-    conditions = list(_conditions(shape, bound))
+    beyond = "<" if downward else ">"
+    conditions, keys = [], [key, "id"]
+    if shape.lead:
+        # As a range, not as an equality, so that the planner keeps to the index on (lead, created_at, id). It would
+        # rather walk the one on created_at, and that is endless for closed appeals, none of which are new.
+        value = bound()
+        bounds = {">": f"a.{shape.lead} >= {value}", "<": f"a.{shape.lead} <= {value}"}
+        # The cursor is the bound on its own side: beside another one the index would not be entered there.
+        conditions += [bounds[sign] for sign in bounds if not shape.resumed or sign != beyond]
+        keys = [shape.lead, *keys]
+    conditions += _conditions(shape, bound)
     if shape.resumed:
-        conditions.append(f"(a.{key}, a.id) {'<' if downward else '>'} ({bound()}, {bound()})")
+        there = ", ".join([*(["$1"] if shape.lead else []), bound(), bound()])
+        conditions.append(f"({', '.join(f'a.{name}' for name in keys)}) {beyond} ({there})")
     where = f"where {' and '.join(conditions)}" if conditions else ""
-    order = ", ".join(f"a.{name} {'desc' if downward else 'asc'}" for name in (key, "id"))
-    inner = sorted({"id", key, *_base(shape.columns)})
+    order = ", ".join(f"a.{name} {'desc' if downward else 'asc'}" for name in keys)
+    inner = sorted({*keys, *_base(shape.columns)})
     return (
         f"select {', '.join(COLUMNS[name] for name in shape.columns) or '1'} "
         f"from (select {', '.join(f'a.{name}' for name in inner)} from appeal a {where} order by {order} "
@@ -253,9 +307,13 @@ _FOLDED = "lower(normalize(concat_ws(E'\\n', a.title, a.content, a.appeal_no, a.
 
 
 @lru_cache(_REMEMBERED)
-def _one(columns: tuple[str, ...]) -> str:
+def _one(columns: tuple[str, ...], condition: str) -> str:
     listed = ", ".join(COLUMNS[name] for name in columns) or "1"
-    return f"select {listed} from appeal a {_joined(columns)} where a.id = $1"
+    return f"select {listed} from appeal a {_joined(columns)} where {condition}"
+
+
+_BY_ID = "a.id = $1"
+_BY_EXTERNAL_ID = "a.source = $1 and a.external_id = $2"
 
 
 def _base(columns: Sequence[str]) -> Iterator[str]:

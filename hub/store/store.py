@@ -1,5 +1,6 @@
 """The store: lanes, tickets and pushes on their way, and what is served. Each public method is one transaction."""
 
+from hub.store.counted import Counted
 from hub.store.database import Database
 from hub.store.drifts import Drifts
 from hub.store.lanes import Lanes
@@ -20,6 +21,7 @@ class Store:
         self.pushes = Pushes(database)
         self.reads = Reads(database)
         self.quick = Quick(database)
+        self.counted = Counted(self.reads, self.quick)
         self.drifts = Drifts(database)
 
     @classmethod

@@ -3,18 +3,21 @@
 from collections.abc import AsyncIterator
 from typing import Any
 
+import orjson
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
 from hub.app import create_app
+from hub.model import Status
 from hub.schema.schema import schema_sdl
 from hub.store.store import Store
-from tests.schema.conftest import Client, running
+from tests.schema.conftest import Client, appeal, running, serve
 from tests.schema.test_property import FILTERS, SCALARS
 
 EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+COMPILED = ["appeals", "appeal", "appealByExternalId", "appealStatistics"]
 EVERYTHING = """
 fragment Whole on Appeal {
   __typename id externalId version firstServedAt lastServedAt appealNo title content kind kindText topic status
@@ -41,7 +44,7 @@ async def same(city: Client, walked: Client, query: str, **variables: Any) -> An
 
 
 @EXAMPLES
-@given(query=queries(schema_sdl(), fields=["appeals", "appeal"], custom_scalars=SCALARS))
+@given(query=queries(schema_sdl(), fields=COMPILED, custom_scalars=SCALARS))
 async def test_any_query_is_answered_the_same(city, walked, query):
     await same(city, walked, query)
 
@@ -106,3 +109,100 @@ async def test_what_needs_resolvers_goes_the_ordinary_way_beside_what_does_not(c
     )
 
     assert body["data"]["counted"]["totalCount"] == 40
+
+
+GROUPED = """query Q($f: AppealFilter, $by: [Dimension!], $zone: String! = "Asia/Shanghai") {
+  appealStatistics(filter: $f, groupBy: $by, timezone: $zone) { __typename count truncated groups {
+    __typename count status kind topic urgency area day
+    source { id name title class integration department connector active configurationError } } } }"""
+DIMENSIONS = ["SOURCE", "STATUS", "KIND", "TOPIC", "URGENCY", "AREA", "DAY"]
+
+
+@EXAMPLES
+@given(
+    wanted=FILTERS,
+    by=st.lists(st.sampled_from(DIMENSIONS), max_size=4),
+    zone=st.sampled_from(["Asia/Shanghai", "UTC", "America/St_Johns", "Nowhere/Land"]),
+)
+async def test_any_counts_are_answered_the_same(city, walked, wanted, by, zone):
+    await same(city, walked, GROUPED, f=wanted, by=by, zone=zone)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"f": None, "n": None},
+        {"f": {}, "n": 3},
+        {"f": {"status": "CLOSED"}, "n": 3.0},
+        {"f": {"status": ["CLOSED", None]}},
+        {"f": {"status": ["NOWHERE"]}},
+        {"f": {"status": None, "created": {"since": "2026-03-01T08:00:00+08:00"}}},
+        {"f": {"created": {"since": "2026-03-01T08:00:00"}}},
+        {"f": {"unknown": 1}},
+        {"f": [], "n": True},
+        {"n": 101},
+        {"n": -1},
+        {"n": 2**40},
+        {"n": "3"},
+        {"f": {"text": "\0"}},
+        {"f": {"text": "x" * 201}},
+        {"other": 1},
+    ],
+)
+async def test_variables_are_read_and_refused_the_same(city, walked, variables):
+    query = (
+        "query Q($f: AppealFilter = {kind: [HELP]}, $n: Int = 4) { appeals(filter: $f, first: $n) { nodes { id } } }"
+    )
+
+    await same(city, walked, query, **variables)
+
+
+async def test_what_costs_too_much_is_refused_the_same(city, walked):
+    page = "appeals(first: $n) { nodes { events { text } source { name } } }"
+    query = f"query Q($n: Int!) {{ {' '.join(f'page{number}: {page}' for number in range(9))} }}"
+
+    cheap = await same(city, walked, query, n=2)
+    dear = await same(city, walked, query, n=100)
+
+    assert "errors" not in cheap
+    assert dear["errors"][0]["extensions"]["code"] == "COST_LIMIT"
+
+
+async def test_an_appeal_is_found_by_the_id_its_source_gave_it(city, walked):
+    query = f"""query Q($s: String!, $e: String!) {{
+      appealByExternalId(source: $s, externalId: $e) {{ ...Whole }} }} {EVERYTHING}"""
+
+    found = await same(city, walked, query, s="housing", e="N7")
+    unknown = await same(city, walked, query, s="lift", e="N7")
+
+    assert found["data"]["appealByExternalId"]["externalId"] == "N7"
+    assert unknown["data"]["appealByExternalId"] is None
+
+
+async def test_counts_are_of_this_moment_after_every_change(own_store):
+    """Counts are remembered for as long as no appeal changes, and not a change longer."""
+    query = "{ appealStatistics(groupBy: [STATUS]) { count groups { count status } } }"
+
+    async with running(create_app(own_store)) as compiled, running(create_app(own_store, compiled=False)) as plain:
+        for number in (1, 2, 3, 2, 5):
+            await serve(own_store, [appeal(number, status=list(Status)[number * 3 % 12], title=f"{number}")])
+            body = await same(compiled, plain, query)
+            again = await same(compiled, plain, query)
+            assert body == again
+            await serve(own_store, [appeal(number, status=Status.REWORK)])
+            changed = await same(compiled, plain, query)
+            assert changed != body
+
+
+async def test_whoever_develops_can_ask_how_each_field_was_answered(city, production):
+    query = "{ plain: appeals(first: 1) { nodes { title } } counted: appeals { totalCount } lastChangeNumber }"
+    asked = orjson.dumps({"query": query, "extensions": {"plan": True}})
+
+    plain, counted = (await city.post(asked)).body["extensions"]["plan"]
+
+    assert (plain["path"], plain["compiled"]) == (["plain"], True)
+    assert plain["statements"][0].startswith("select a.title from (select a.created_at, a.id, a.title from appeal a")
+    assert (counted["path"], counted["compiled"], counted["statements"]) == (["counted"], False, [])
+    assert "extensions" not in (await production.post(asked)).body
+    assert "extensions" not in (await city.ask(query)).body
