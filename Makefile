@@ -59,7 +59,8 @@ $(VENV)/bin/pip:
 
 $(VENV)/.installed: requirements.lock pyproject.toml | $(VENV)/bin/pip
 	@echo "installing (half a minute)"
-	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --require-hashes -r requirements.lock
+	@# Not compiled here: what is imported is compiled then, and that is the lesser part.
+	@$(BIN)/pip install -q --disable-pip-version-check --no-compile --no-deps --require-hashes -r requirements.lock
 	@$(BIN)/pip install -q --disable-pip-version-check --no-deps --no-build-isolation -e .
 	@touch $@
 

@@ -6,10 +6,11 @@ import re
 import sys
 import textwrap
 import types
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from dataclasses import fields
 from datetime import date, datetime, timedelta
 from enum import Enum
+from functools import cache
 from pathlib import Path
 from typing import Annotated, Any, Literal, Union, get_args, get_origin
 
@@ -54,7 +55,13 @@ ENVIRONMENT = {
         ),
     ),
     "NO_COLOR": ("", "Anything: no colours and no progress bars, also on a terminal."),
-    "REPLICA_PORT": ("8100", "The port of the made-up city (`make demo`, `python -m replica`)."),
+    "REPLICA_PORT": (
+        "8100",
+        (
+            "The port of the made-up city (`make demo`, `python -m replica`). Its servers for SFTP, FTP, IMAP, MQTT, "
+            "NATS and Redis take the six after it, or any where one of those is taken."
+        ),
+    ),
     "REPLICA_FILES": (".replica", "The folder where the made-up city drops its files."),
     "HUB_TEST_DATABASE_URL": ("", "A PostgreSQL that the tests run on, beside the embedded one."),
 }
@@ -104,7 +111,8 @@ def connectors_page() -> str:
     ]
     parts += shelf.nested("###")
     for name, connector in REGISTRY.items():
-        parts += [f"## Connector `{name}`", _first_paragraph(connector), shelf.table(connector.options_type)]
+        table = shelf.of(name).table(connector.options_type)
+        parts += [f"## Connector `{name}`", _first_paragraph(connector), table]
         parts += shelf.nested("###", of=name)
     return _page("Options of connectors.yaml", *parts)
 
@@ -115,6 +123,12 @@ class _Shelf:
     def __init__(self) -> None:
         self._waiting: list[tuple[str, type[BaseModel]]] = []
         self._headings: dict[type[BaseModel], str] = {}
+        self._connector = ""
+
+    def of(self, connector: str) -> "_Shelf":
+        """Go on with the tables of a connector."""
+        self._connector = connector
+        return self
 
     def table(self, model: type[BaseModel], path: str = "") -> str:
         ordered = sorted(model.model_fields.items(), key=lambda named: named[0] != "by")
@@ -136,6 +150,8 @@ class _Shelf:
         key = field.alias or name
         models = list(_models(field.annotation))
         kind = self._links(models, path, key) if models else _in_words(field)
+        if models and (texts := [_type(one) for one in _leaves(field.annotation) if one in (str, SecretStr)]):
+            kind = f"{texts[0]} or {kind}"
         return (f"`{key}`", kind, _default(field), text or field.description or ("This way." if key == "by" else ""))
 
     def _links(self, models: Sequence[type[BaseModel]], path: str, key: str) -> str:
@@ -149,8 +165,10 @@ class _Shelf:
         return " or ".join(f"[{self._headings[model]}](#{anchor(self._headings[model])})" for model in models)
 
     def _heading(self, path: str, model: type[BaseModel]) -> str:
-        by = model.model_fields.get("by")
-        heading = f"`{path}`" if by is None else f"`{path}` with `by: {get_args(by.annotation)[0]}`"
+        ways = get_args(by.annotation) if (by := model.model_fields.get("by")) else ()
+        heading = f"`{path}` with `by: {ways[0]}`" if ways else f"`{path}`"
+        if path in _ambiguous_keys() and model not in _shared_models():
+            heading = f"{heading} of `{self._connector}`"
         return heading if heading not in self._headings.values() else f"{heading}, {_spoken(model.__name__)}"
 
 
@@ -163,11 +181,35 @@ def _shared_models() -> set[type[BaseModel]]:
     return {model for model, times in counted.items() if times > 1}
 
 
+@cache
+def _ambiguous_keys() -> set[str]:
+    """The keys that several connectors have, each with a table of its own."""
+    meant: dict[str, set[type[BaseModel]]] = {}
+    for connector in REGISTRY.values():
+        for name, field in connector.options_type.model_fields.items():
+            told_apart = [model for model in _models(field.annotation) if "by" not in model.model_fields]
+            meant.setdefault(field.alias or name, set()).update(told_apart)
+    return {key for key, models in meant.items() if len(models) > 1}
+
+
 def _models(annotation: Any) -> Iterator[type[BaseModel]]:
     if isinstance(annotation, type) and not get_args(annotation) and issubclass(annotation, BaseModel):
         yield annotation
     for inner in get_args(annotation):
         yield from _models(inner)
+
+
+def _leaves(annotation: Any) -> Iterator[Any]:
+    """The types of the values, without what names them."""
+    inner = get_args(annotation)
+    if get_origin(annotation) is Annotated:
+        inner = inner[:1]
+    elif get_origin(annotation) in (dict, Mapping):
+        inner = inner[1:]
+    for one in inner:
+        yield from _leaves(one)
+    if not inner:
+        yield annotation
 
 
 _NAMES = {
@@ -199,7 +241,7 @@ def _type(annotation: Any) -> str:
     if origin in (Union, types.UnionType):
         return " or ".join(dict.fromkeys(_type(one) for one in inner if one is not types.NoneType))
     if origin is not None:
-        return f"table of {_type(inner[1])}" if len(inner) == 2 and inner[0] is str else f"list of {_type(inner[0])}"
+        return f"table of {_type(inner[1])}" if issubclass(origin, Mapping) else f"list of {_type(inner[0])}"
     if annotation is Any:
         return "anything"
     if isinstance(annotation, type) and issubclass(annotation, Enum):

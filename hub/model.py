@@ -328,7 +328,10 @@ class Tally:
 
 @dataclass(frozen=True, slots=True)
 class SourceRecord:
-    """What the store knows of one source, besides its tickets; inactive once connectors.yaml no longer holds it."""
+    """What the store knows of one source, besides its tickets; inactive once connectors.yaml no longer holds it.
+
+    `alias_of` names the hotline that answers today when people dial this one's number.
+    """
 
     name: str
     title: str
@@ -336,6 +339,7 @@ class SourceRecord:
     integration: Integration | None = None
     department: str | None = None
     connector: str = ""
+    alias_of: str | None = None
     active: bool = True
     configuration_error: str | None = None
     """Why what stands in connectors.yaml now is not in use; the source works as it was last good."""

@@ -17,7 +17,7 @@ def main() -> int:
     """Serve until SIGINT or SIGTERM; return 2 when the port is taken."""
     options = _parser().parse_args()
     try:
-        asyncio.run(_serve(_replica(options)))
+        asyncio.run(_serve(_replica(options), options.hub))
     except OSError as error:
         cure = "stop what listens there, or choose another by --port (0: any)"
         sys.stderr.write(f"cannot listen on {HOST}:{options.port}: {error.strerror}; {cure}\n")
@@ -25,12 +25,14 @@ def main() -> int:
     return 0
 
 
-async def _serve(replica: Replica) -> None:
+async def _serve(replica: Replica, hub: str | None) -> None:
     stop = asyncio.Event()
+    if hub:
+        replica.push_to(hub)
     for number in (signal.SIGINT, signal.SIGTERM):
         asyncio.get_running_loop().add_signal_handler(number, stop.set)
     async with replica:
-        sys.stdout.write(f"{replica.url} ({', '.join(replica.desks)}); files in {replica.files}\n")
+        sys.stdout.write(f"{replica.url} ({len(replica.desks)} systems); files in {replica.files}\n")
         sys.stdout.flush()
         await stop.wait()
 
@@ -76,10 +78,11 @@ def _share(text: str) -> float:
 
 
 def _parser() -> argparse.ArgumentParser:
-    parser = argparse.ArgumentParser(prog="python -m replica", description="A made-up city of ten legacy systems.")
+    parser = argparse.ArgumentParser(prog="python -m replica", description="A made-up city of 43 legacy systems.")
     add = parser.add_argument
     add("--port", type=int, default=int(os.environ.get("REPLICA_PORT", str(PORT))), help="0: any")
     add("--files", type=Path, default=Path(os.environ.get("REPLICA_FILES", ".replica")), help="where files are dropped")
+    add("--hub", help="where a hub serves, such as http://127.0.0.1:8000, for the systems that push")
     add("--seed", type=int, default=SEED, help="the same seed gives the same city")
     add("--now", type=_moment, help="when the city's clock starts, with its offset; the real time where left out")
     add("--pace", type=float, default=PACE.total_seconds(), help="seconds from one new ticket to the next")

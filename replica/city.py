@@ -5,21 +5,26 @@ started again shows the same history, without keeping anything. Only what came i
 """
 
 from bisect import bisect_right
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime, timedelta, timezone
 from enum import Enum, StrEnum
 from functools import cached_property
 from random import Random
 
-from replica.faults import Faults
 from replica.scenes import PLACES, SCENES, SURNAMES, Place, Scene, Wish
 
 CHINA = timezone(timedelta(hours=8))
 Clock = Callable[[], datetime]
 
+ABSORBED = datetime(2021, 12, 31, 18, 0, tzinfo=CHINA)
+"""When the small hotlines were merged into 12345: by the end of that year, says 国办发〔2020〕53号."""
+
 FLAW_EVERY = 120
 """One case in so many is written down badly by its system: under one in a hundred."""
+
+RELAYED_EVERY = 3
+"""One call in so many to a hotline that kept its number comes by way of 12345, and is a ticket there as well."""
 
 
 class Stage(StrEnum):
@@ -53,10 +58,19 @@ class Step:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """The hotline that a case was called in by, and the number that its own system gave it, if it has one."""
+
+    line: str
+    number: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Case:
     """One resident's trouble and everything that will ever happen to it.
 
-    `graded` is what the resident will say of the outcome, from 1 (worst) to 5.
+    `graded` is what the resident will say of the outcome, from 1 (worst) to 5. `origin` is set where another hotline
+    than this desk's own was called.
     """
 
     number: int
@@ -71,6 +85,7 @@ class Case:
     graded: int
     steps: tuple[Step, ...]
     flaw: Flaw | None
+    origin: Origin | None = None
 
     @property
     def created_at(self) -> datetime:
@@ -120,41 +135,68 @@ def snapshot(case: Case, now: datetime) -> Snapshot:
 
 @dataclass(frozen=True, slots=True)
 class Remit:
-    """What a system is there for: how far back it remembers, and how often it had a case until now.
+    """What a system is there for: which troubles of which places, how often it has one, and since when.
 
-    `within` is how the addresses of its cases begin, `codes` how their places in the taxonomy do.
+    `lines` are the hotlines whose troubles it hears, `codes` how their places in the taxonomy begin, `within` how the
+    addresses do. With `until` it took its last call then, and has stood still since.
     """
 
-    history: timedelta
     every: timedelta
-    within: str = ""
+    history: timedelta = timedelta(days=60)
+    lines: tuple[str, ...] = ()
     codes: tuple[str, ...] = ("",)
+    within: str = ""
+    until: datetime | None = None
+
+
+def archive(line: str) -> Remit:
+    """The remit of a hotline that was absorbed: what it heard in its last two months, some more often than others."""
+    every = timedelta(hours=7, minutes=12 * (int(line) % 11))
+    return Remit(every=every, lines=(line,), until=ABSORBED)
+
+
+@dataclass(frozen=True, slots=True)
+class Relay:
+    """A desk whose calls are seen at another desk too (双号并行), and how its system numbers a case."""
+
+    line: str
+    desk: "Desk"
+    number: Callable[[Case], str]
+
+    def cases(self) -> Iterator[Case]:
+        """Give the third of the cases that came through the other desk, as that one has them: with its own numbers."""
+        for case in self.desk.cases():
+            if case.number % RELAYED_EVERY == 0:
+                number = int(f"{self.line}{case.number:08d}")
+                yield replace(case, number=number, flaw=None, origin=Origin(self.line, self.number(case)))
 
 
 class Desk:
     """The cases of one system: those of its history, and a new one in every `live` since it opened."""
 
     def __init__(
-        self,
-        name: str,
-        seed: int,
-        clock: Clock,
-        *,
-        faults: Faults,
-        remit: Remit,
-        live: timedelta,
+        self, name: str, seed: int, clock: Clock, *, remit: Remit, live: timedelta, relays: Sequence[Relay] = ()
     ) -> None:
         self.name = name
-        self.now = clock
-        self.faults = faults
-        self.opened = clock()
+        self._clock = clock
+        self._until = remit.until
+        self.opened = self.now()
         self.started = self.opened - remit.history
         self._seed = seed
         self._live = live
         self._live_until = self.opened
         self._places = [place for place in PLACES if place.address.startswith(remit.within)]
-        self._scenes = [scene for scene in SCENES if scene.code.startswith(remit.codes)]
+        self._own_line = remit.lines[0] if remit.lines else ""
+        # The number itself is dialled more often than each of those that were merged into it.
+        heard = [scene for scene in SCENES if _is_heard(scene, remit)]
+        self._scenes = [scene for scene in heard for _ in range(4 if scene.line == self._own_line else 1)]
         self._every = remit.every
+        self._relays = relays
+
+    def now(self) -> datetime:
+        """Tell the time of this desk; one that was closed has stood still since."""
+        now = self._clock()
+        return now if self._until is None else min(now, self._until)
 
     def cases(self) -> Sequence[Case]:
         """Return every case born by now, in the order of birth."""
@@ -163,7 +205,9 @@ class Desk:
             self._cases.extend(self._born(self._live_until, now, self._live, pause=self._live))
             self._cases.sort(key=_birth)
             self._live_until = now
-        return self._cases[: bisect_right(self._cases, now, key=lambda case: case.created_at)]
+        own = self._cases[: bisect_right(self._cases, now, key=lambda case: case.created_at)]
+        relayed = [case for relay in self._relays for case in relay.cases()]
+        return sorted([*own, *relayed], key=_birth) if relayed else own
 
     def snapshots(self, since: datetime | None = None) -> list[Snapshot]:
         """Return how every case stands now, by birth; with `since`, only those that have moved at or after it."""
@@ -179,7 +223,7 @@ class Desk:
 
     @cached_property
     def _cases(self) -> list[Case]:
-        # Made when first asked for: most tests ask one system of the ten.
+        # Made when first asked for: most tests ask one system of the city.
         return self._born(self.started, self.opened + timedelta(days=1), self._every, pause=timedelta(hours=20))
 
     def _born(self, since: datetime, until: datetime, every: timedelta, *, pause: timedelta) -> list[Case]:
@@ -206,6 +250,7 @@ class Desk:
             graded=chance.choices((5, 4, 3, 2, 1), (50, 25, 15, 6, 4))[0],
             steps=_life(chance, created, scene, pause),
             flaw=_flaw(number),
+            origin=None if scene.line == self._own_line or not self._own_line else Origin(scene.line),
         )
 
 
@@ -229,6 +274,10 @@ def _life(chance: Random, created: datetime, scene: Scene, pause: timedelta) -> 
 def _flaw(number: int) -> Flaw | None:
     turn, place = divmod(number, FLAW_EVERY)
     return tuple(Flaw)[turn % len(Flaw)] if place == FLAW_EVERY - 1 else None
+
+
+def _is_heard(scene: Scene, remit: Remit) -> bool:
+    return scene.code.startswith(remit.codes) and (not remit.lines or scene.line in remit.lines)
 
 
 def _birth(case: Case) -> tuple[datetime, int]:

@@ -8,7 +8,6 @@ import signal
 import socket
 import sys
 import time
-import unicodedata
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -16,11 +15,12 @@ from typing import Any
 
 import aiohttp
 
+from replica.progress import has_run, progress, say
 from replica.replica import HOST, PORT, Replica
 
 ROOT = Path(__file__).resolve().parent.parent
 QUERY = "{ appeals(first: 3) { nodes { source { title } title status createdAt } } }"
-STANDING = "{ sources { name title connector health { running lastSuccessAt lastError served rejected } } }"
+STANDING = "{ sources { name title connector health { running lastSuccessAt lastError failures served rejected } } }"
 
 _FIRST_RUNS = 90  # seconds that the sources get for their first runs
 _STOPPING = 10  # seconds that the hub gets to stop by itself
@@ -52,7 +52,7 @@ async def _until_stopped() -> None:
     waiting = asyncio.create_task(stopped.wait())
     await asyncio.wait({showing, waiting}, return_when=asyncio.FIRST_COMPLETED)
     if stopped.is_set():
-        _say("\nstopping")
+        say("\nstopping")
         showing.cancel()
     waiting.cancel()
     with suppress(asyncio.CancelledError):
@@ -64,11 +64,11 @@ async def _show() -> None:
     _require_free(os.environ.get("HUB_HOST", HOST), int(os.environ.get("HUB_PORT", "8000")), "HUB_PORT")
     port, files = int(os.environ.get("REPLICA_PORT", str(PORT))), _folder()
     _require_free(HOST, port, "REPLICA_PORT")
-    async with Replica(files=files, port=port) as city:
-        _say(f"a made-up city of {len(city.desks)} legacy systems on {city.url} and in {_short(files)}")
-        surroundings = {"REPLICA_URL": city.url, "REPLICA_FILES": str(files)}
+    async with Replica(files=files, port=port, eager=False) as city:
+        say(f"a made-up city of {len(city.desks)} legacy systems on {city.url} and in {_short(files)}")
         log = files / "hub.log"
-        async with _hub(surroundings, log) as (hub, endpoint):
+        async with _hub(city.surroundings, log) as (hub, endpoint):
+            city.push_to(endpoint.removesuffix("/graphql"))
             telling = asyncio.create_task(_tell(endpoint))
             ended = asyncio.create_task(hub.wait())
             try:
@@ -105,22 +105,24 @@ def _require_free(host: str, port: int, variable: str) -> None:
 @asynccontextmanager
 async def _hub(surroundings: Mapping[str, str], log: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
     """Run `hub serve`, and give its process and its endpoint."""
-    _say(f"the hub is starting (its data: {os.environ.get('HUB_DATA', '.hub')}, its log: {_short(log)})")
-    command = (sys.executable, "-m", "hub.cli", "--config", str(ROOT / "connectors.yaml"), "serve")
+    say(f"the hub is starting (its data: {os.environ.get('HUB_DATA', '.hub')}, its log: {_short(log)})")
+    # On a leash: it ends with this process, however that ends.
+    leash, hub = (sys.executable, "-m", "replica.leash"), (sys.executable, "-m", "hub.cli")
+    command = (*leash, *hub, "--config", str(ROOT / "connectors.yaml"), "serve")
     with log.open("wb") as stderr:
         # In a session of its own: Ctrl-C reaches only this process, which then stops the hub in good order.
-        hub = await asyncio.create_subprocess_exec(
+        process = await asyncio.create_subprocess_exec(
             *command,
-            stdin=asyncio.subprocess.DEVNULL,
+            stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=stderr,
             env={**os.environ, **surroundings},
             start_new_session=True,
         )
     try:
-        yield hub, await _endpoint(hub, log)
+        yield process, await _endpoint(process, log)
     finally:
-        await _stop(hub)
+        await _stop(process)
 
 
 async def _endpoint(hub: asyncio.subprocess.Process, log: Path) -> str:
@@ -156,50 +158,30 @@ async def _tell(endpoint: str) -> None:
         served = sum(source["health"]["served"] for source in sources)
         command = f"curl -s {endpoint} -H 'content-type: application/json' -d '{json.dumps({'query': QUERY})}'"
         answer = await _asked(http, endpoint, QUERY)
-    _say(f"\nserving {endpoint}   ({len(sources)} sources, {served:,} appeals)")
-    _say(f"\nAsk it:\n\n$ {command}\n{json.dumps(answer, ensure_ascii=False, separators=(',', ':'))}")
+    say(f"\nserving {endpoint}   ({len(sources)} sources, {served:,} appeals)")
+    say(f"\nAsk it:\n\n$ {command}\n{json.dumps(answer, ensure_ascii=False, separators=(',', ':'))}")
     python = _short(Path(sys.executable))
-    _say(f"\nThe city goes on; watch its changes as they come:\n\n$ {python} -m replica.watch {endpoint}")
-    _say(f"\nSee how the sources do, and what was set aside and why:\n\n$ {python.with_name('hub')} rejected")
-    _say("\nCtrl-C stops all of it. What was pulled stays; the next start goes on from there.")
+    say(f"\nThe city goes on; watch its changes as they come:\n\n$ {python} -m replica.watch {endpoint}")
+    say(f"\nSee how the sources do, and what was set aside and why:\n\n$ {python.with_name('hub')} rejected")
+    say("\nCtrl-C stops all of it. What was pulled stays; the next start goes on from there.")
     await asyncio.Event().wait()
 
 
 async def _first_runs(http: aiohttp.ClientSession, endpoint: str) -> list[dict[str, Any]]:
-    """Return how the sources stand once each has had a run, or when they have had time enough."""
-    told: set[str] = set()
+    """Show how the sources come in, until each has, or has had time enough; return how they stand then."""
     deadline = time.monotonic() + _FIRST_RUNS
     sources: list[dict[str, Any]] = []
-    while len(told) < len(sources) or not sources:
-        if time.monotonic() > deadline:
-            _say(f"still waiting for {len(sources) - len(told)} sources; they will come in time")
-            break
-        await asyncio.sleep(0.2)
-        answer = await _asked(http, endpoint, STANDING)
-        sources = (answer.get("data") or {}).get("sources") or []
-        for source in sources:
-            if source["name"] not in told and _has_run(source["health"]):
-                told.add(source["name"])
-                _say(_standing(source))
+    with progress() as shown:
+        while not sources or not all(map(has_run, sources)):
+            if time.monotonic() > deadline:
+                waiting = [source["title"] for source in sources if not has_run(source)]
+                say(f"still waiting for {', '.join(waiting)}")
+                break
+            await asyncio.sleep(0.2)
+            answer = await _asked(http, endpoint, STANDING)
+            sources = (answer.get("data") or {}).get("sources") or []
+            shown.show(sources)
     return sources
-
-
-def _has_run(health: dict[str, Any]) -> bool:
-    """Tell whether a run has brought something, or failed, in this demonstration or an earlier one over the same data.
-
-    The first look into a folder may come too early: its files count as whole only after they rested for a while.
-    """
-    brought = health["lastSuccessAt"] is not None and health["served"] > 0 and not health["running"]
-    return brought or health["lastError"] is not None
-
-
-def _standing(source: dict[str, Any]) -> str:
-    health = source["health"]
-    wide = sum(unicodedata.east_asian_width(char) in "WF" for char in source["title"])
-    name = f"  {source['title']:<{28 - wide}}{source['connector']:<10}"
-    if health["lastError"]:
-        return f"{name}{health['lastError']}"
-    return f"{name}{health['served']:>5} appeals {health['rejected']:>4} rejected"
 
 
 async def _asked(http: aiohttp.ClientSession, endpoint: str, query: str) -> dict[str, Any]:
@@ -210,13 +192,6 @@ async def _asked(http: aiohttp.ClientSession, endpoint: str, query: str) -> dict
         # The hub is on its way up, or down: then its process ends, and that is told.
         return {}
     return answer
-
-
-def _say(line: str) -> None:
-    # Whoever read along may have gone; the demonstration goes on.
-    with suppress(BrokenPipeError):
-        sys.stdout.write(f"{line}\n")
-        sys.stdout.flush()
 
 
 if __name__ == "__main__":

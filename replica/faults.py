@@ -65,10 +65,18 @@ def _reorder(response: web.StreamResponse, chance: Random) -> None:
     if response.content_type == "application/json":
         response.body = orjson.dumps(_shuffled(orjson.loads(response.body), chance))
     elif response.content_type == "text/xml":
-        root = ET.fromstring(response.body)  # noqa: S314 - our own answer, written a moment ago
-        for element in root.iter():
-            element[:] = chance.sample(element[:], len(element))
-        response.body = ET.tostring(root, encoding="utf-8", xml_declaration=True)
+        response.body = _shuffled_xml(response.body, chance)
+
+
+def _shuffled_xml(body: bytes, chance: Random) -> bytes:
+    """Shuffle the elements of a document at every level; its declaration, and the encoding that it means, stay."""
+    encoding = "gb18030" if b"GB2312" in body[:60].upper() else "utf-8"
+    declaration, end, document = body.decode(encoding).partition("?>")
+    root = ET.fromstring(document)  # noqa: S314 - our own answer, written a moment ago
+    # The order of what a SOAP message holds is laid down by its schema.
+    for element in () if root.tag.endswith("Envelope") else root.iter():
+        element[:] = chance.sample(element[:], len(element))
+    return (declaration + end + ET.tostring(root, encoding="unicode")).encode(encoding)
 
 
 def _shuffled(value: Any, chance: Random) -> Any:

@@ -33,7 +33,7 @@ from websockets.sync.client import connect
 
 from hub.cli import app
 from hub.config import load
-from hub.model import TicketState
+from hub.model import Status, TicketState
 from hub.store.embedded import EmbeddedPostgres
 from hub.store.store import Store
 from hub.sync import run
@@ -275,8 +275,24 @@ def test_check_says_the_same_to_a_program(offline: City) -> None:
         "title": "房产服务热线",
         "department": "市住建局",
         "integration": None,
+        "alias_of": None,
         "enabled": True,
+        "outward": {"status": {"RECEIVED": "待办", "RESOLVED": "办结"}},
+        "unsaid": [each for each in Status if each not in ("RECEIVED", "RESOLVED", "UNKNOWN")],
     }
+
+
+def test_check_says_what_a_source_cannot_be_told_once_somebody_thought_of_telling_it(offline: City) -> None:
+    several = CONFIG.replace("办结: RESOLVED}", "办结: RESOLVED, 结案: RESOLVED}")
+
+    offline.configure(several)
+    unasked = offline.hub("check").stdout
+    offline.configure(several + "    outward: {status: {RESOLVED: 结案}}\n")
+    asked = offline.hub("check").stdout
+
+    assert "cannot be told" not in unasked
+    assert "\nhousing: cannot be told ACCEPTED, REJECTED, DISPATCHED" in asked
+    assert "RESOLVED" not in asked
 
 
 def test_check_prints_one_line_a_mistake_and_exits_2(offline: City) -> None:

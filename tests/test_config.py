@@ -48,11 +48,43 @@ sources:
 """
 MORE = "    url: https://housing.example.gov.cn/api/tickets\n"
 
+
+def all_but(connector: str, *shapes: str) -> set[str]:
+    """The mistakes of one connector, but for those of shape."""
+    names = {path.name.removesuffix(".bad.yaml") for path in BAD if path.name.startswith(f"{connector}-")}
+    return names - {f"{connector}-{shape}" for shape in shapes}
+
+
 # A schema sees shapes. It cannot follow names, patterns, clocks, secrets, or what a model checks across its keys.
 SCHEMA_CANNOT_SEE = {
     *("api-key-nowhere", "auth-none", "auth-two-ways", "date-on-a-text"),
     *("files-encoding-unknown", "files-marker-for-all", "files-of-unknown-form", "files-outside-the-folder"),
+    *("files-auth-for-a-folder", "files-behind-no-known-door", "files-ftp-with-a-host-key"),
+    *("files-host-key-of-another-kind", "files-key-is-no-key", "files-names-in-no-encoding"),
+    *("files-moved-behind-http", "files-moved-to-where-they-are", "files-password-in-the-address"),
+    *("files-sftp-without-auth", "files-sftp-without-host-key", "files-zip-in-zip", "files-zip-without-inside"),
+    "mailbox-without-a-proof",
+    *("broker-auth-two-ways", "broker-token-for-amqp", "broker-user-without-a-password"),
+    *("broker-database-by-name", "broker-password-in-the-url", "broker-url-with-a-query"),
+    *("broker-queue-over-mqtt", "broker-field-over-nats", "broker-key-without-a-certificate"),
+    *("broker-without-a-queue", "broker-without-a-stream", "broker-without-topics"),
+    *("broker-encoding-unknown", "broker-records-in-csv"),
     "open311-window-too-long",
+    *("alias-of-a-platform", "alias-of-an-alias", "alias-of-itself", "alias-of-nobody"),
+    *("outward-reads-back-otherwise", "outward-without-a-map"),
+    *("body-text-without-type", "text-names-no-value", "text-needs-since", "text-needs-start", "send-encoding-unknown"),
+    *("page-in-text-needs-pages", "page-in-url-needs-first", "for-each-goes-nowhere", "for-each-of-its-own-name"),
+    *(
+        "sign-cipher-without-iv",
+        "sign-goes-nowhere",
+        "sign-names-no-value",
+        "sign-rsa-without-key",
+        "sign-takes-a-name",
+    ),
+    *("login-names-no-value", "login-pattern-runs-for-ever", "login-reads-two-ways", "login-without-token"),
+    *("oauth2-client-unproven", "oauth2-password-missing", "tls-key-without-certificate"),
+    *("since-cap-needs-two", "since-format-unknown", "since-seen-without-field"),
+    *("two-joined-under-one-name", "detail-path-broken", "lookup-names-no-value", "lookup-nowhere"),
     *("inbound-short-secret", "inbound-empty-secret", "inbound-secret-no-base64", "inbound-secret-in-clear"),
     *("inbound-digest-without-secret", "inbound-time-not-signed", "inbound-nonce-not-signed", "inbound-shown-twice"),
     *("inbound-placeholder-unknown", "inbound-placeholder-without-place", "inbound-signed-path-broken"),
@@ -63,6 +95,7 @@ SCHEMA_CANNOT_SEE = {
     "soap-argument-is-keys",
     "soap-argument-missing",
     "soap-argument-unknown",
+    "soap-auth-argument-unknown",
     "soap-auth-empty",
     "soap-auth-two-ways-of-http",
     "soap-count-without-pages",
@@ -73,6 +106,7 @@ SCHEMA_CANNOT_SEE = {
     "soap-inner-request-argument-unknown",
     "soap-inner-request-without-root",
     "soap-login-argument-missing",
+    "soap-login-argument-unknown",
     "soap-login-operation-unknown",
     "soap-operation-unknown",
     "soap-page-argument-unknown",
@@ -90,6 +124,8 @@ SCHEMA_CANNOT_SEE = {
     "soap-wsdl-imports-a-url",
     "soap-wsdl-is-a-url",
     "soap-wsdl-missing",
+    *all_but("graphql", "errors-misspelt", "paging-of-urls"),
+    *all_but("sql", "children-without-key", "no-keys", "no-page", "paging-by-number", "url-for-dsn"),
     *("cron-never", "cron-of-six-fields", "cron-out-of-range", "zero-interval", "endless-interval"),
     *("jitter-longer-than-interval", "retry-waits-backwards"),
     *("unknown-timezone", "misspelt-timezone", "default-timezone-wrong"),
@@ -230,7 +266,7 @@ def replaced(value: Any, path: tuple[str | int, ...], new: str) -> Any:
 
 
 @pytest.mark.parametrize("secret", ["canary'q\"\\x", "[?canary"])
-@pytest.mark.parametrize("name", ["chinese-keys", "every-paging", "files", "open311", "soap"])
+@pytest.mark.parametrize("name", ["chinese-keys", "every-paging", "files", "graphql", "open311", "soap", "sql"])
 def test_a_secret_is_never_shown_wherever_it_stands(name, secret, tmp_path):
     whole = read((CONFIGS / f"{name}.good.yaml").read_bytes()).value
     environ = ENVIRON | {"SECRET": secret}
@@ -277,6 +313,14 @@ def test_every_path_knows_its_line():
     assert [document.line(path) for path in (("a",), ("a", "b"), ("a", "b", 1, "c"), ("d",), ("a", "none"))] == [
         *(1, 2, 3, 4, 1),
     ]
+
+
+def test_every_line_of_a_block_of_text_knows_its_place():
+    document = read(b"a: |\n  one\n\n  three\nb:\n  - >\n    folded\n    text\n  - |-  # stripped\n    one\n    two\n")
+
+    assert [document.line(("a", -n)) for n in (1, 2, 3)] == [2, 3, 4]
+    assert [document.line(("b", 0, -n)) for n in (1, 2)] == [6, 6]
+    assert [document.line(("b", 1, -n)) for n in (1, 2)] == [10, 11]
 
 
 def test_an_alias_repeats_a_value_and_its_lines():

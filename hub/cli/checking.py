@@ -1,6 +1,7 @@
 """Answer `hub check` and `hub schema`: what stands in the configuration, and what may stand there."""
 
 import os
+from collections.abc import Iterable, Iterator
 from dataclasses import asdict
 
 import orjson
@@ -21,7 +22,8 @@ def check(asked: Asked) -> int:
         answer(asked, {"mistakes": error.mistakes}, *map(_line, error.mistakes))
         return MISUSED
     sources = list(config.pulled.values())
-    answer(asked, {"sources": [_facts(source) for source in sources]}, _table(sources), _verdict(config))
+    facts = {"sources": [_facts(source) for source in sources]}
+    answer(asked, facts, _table(sources), *_unsaid(sources), _verdict(config))
     return 0
 
 
@@ -71,8 +73,18 @@ def _facts(source: Source) -> dict[str, object]:
         "title": record.title,
         "department": record.department,
         "integration": record.integration,
+        "alias_of": record.alias_of,
         "enabled": source.enabled,
+        "outward": source.outward.words,
+        "unsaid": source.outward.unsaid(),
     }
+
+
+def _unsaid(sources: Iterable[Source]) -> Iterator[str]:
+    """Name the statuses without a word in those sources whose administrator thought of telling them anything."""
+    for source in sources:
+        if source.outward.chosen and (unsaid := source.outward.unsaid()):
+            yield f"{source.name}: cannot be told {', '.join(unsaid)}; no word, or several, read as these"
 
 
 def _schedule(schedule: Schedule) -> str:

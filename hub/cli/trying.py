@@ -36,7 +36,7 @@ class _Trial:
 
 
 def try_source(asked: Asked, name: str, limit: int) -> int:
-    """Show `limit` tickets of a source beside their appeals. Raises SourceError; touches no database."""
+    """Show up to `limit` tickets of a source beside their appeals. Raises SourceError; touches no database."""
     config = asked.configuration()
     source = choose(config, name)
     logs.configure(asked, logging.WARNING, config.secrets)
@@ -51,14 +51,16 @@ def try_source(asked: Asked, name: str, limit: int) -> int:
 
 
 async def _pulled(source: Source, limit: int) -> list[Ticket]:
-    tickets: list[Ticket] = []
+    """Take from the first page that holds any, and never ask for another.
+
+    Whoever asks says that the page before is kept: a queue would then forget what nobody has.
+    """
     # Closing the generator closes its connections now, not at some later time.
     async with aclosing(source.connector.pull(None)) as pages:
         async for page in pages:
-            tickets += filter(source.holds, page.tickets)
-            if len(tickets) >= limit:
-                break
-    return tickets[:limit]
+            if held := [ticket for ticket in page.tickets if source.holds(ticket)]:
+                return held[:limit]
+    return []
 
 
 def _tried(source: Source, ticket: Ticket) -> _Trial:

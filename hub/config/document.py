@@ -34,6 +34,7 @@ class Problem(NamedTuple):
 class Document:
     """The values of a file, the line of each path, and what is wrong already.
 
+    The third line of a block of text has the path of the text, and then -3: nothing else ends in a negative number.
     `spoiled` holds the paths of values that could not be read: nothing more is to be said about them.
     """
 
@@ -72,6 +73,8 @@ class _Builder:
         if node.tag is not None:
             return self._spoil(path, f"tags such as '{_tag(node.tag)}' are not used here; to keep text, quote it")
         if isinstance(node.content, str):
+            if node.kind == "block":
+                self.lines.update({(*path, -n): node.line + n for n in range(1, node.content.count("\n") + 2)})
             return self._scalar(node.content, node.kind, path)
         if node.kind == "list":
             return [self._value(child, (*path, index)) for index, child in enumerate(node.content)]  # type: ignore[arg-type]  # `kind` says which of the two lists

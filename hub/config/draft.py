@@ -27,6 +27,7 @@ from hub.config.shapes import keys_of
 from hub.config.sources import Entry, File, Source
 from hub.config.spelling import closest, did_you_mean
 from hub.connectors import REGISTRY
+from hub.model import SourceClass
 
 
 @dataclass(frozen=True)
@@ -78,6 +79,8 @@ class Draft:
                 yield Problem((section,), f"holds {len(names)} {section}; one file holds at most {MAX_SOURCES}")
             for name in names:
                 yield from _name_problems(section, name)
+        for name in self._part("sources"):
+            yield from self._alias_problems(name)
         for name in self._part("registers"):
             if name in self._part("sources"):
                 yield Problem(("registers", name), "a source has this name already; commands could not tell them apart")
@@ -95,6 +98,22 @@ class Draft:
         entries = [own for section in SECTIONS for own in self._part(section).values() if isinstance(own, dict)]
         used = {own.get("connector") for own in entries if isinstance(own.get("connector"), str)}
         return frozenset().union(*(keys_of(pulled_model("sources", each)) for each in used if each in REGISTRY))
+
+    def _alias_problems(self, name: str) -> Iterator[Problem]:
+        """Say what an alias cannot stand for; calls are answered by a hotline in use, and by one only."""
+        hotlines = {known: keys for known, keys in self._part("sources").items() if isinstance(keys, dict)}
+        meant = hotlines.get(name, {}).get("alias_of")
+        here: KeyPath = ("sources", name, "alias_of")
+        if not isinstance(meant, str) or not SOURCE_NAME.fullmatch(meant):
+            return  # none, or the keys' own problems say so
+        if meant == name:
+            yield Problem(here, "a source is no alias of itself: remove it")
+        elif meant not in hotlines:
+            yield Problem(here, f"there is no source '{meant}'{did_you_mean(meant, hotlines.keys() - {name})}")
+        elif hotlines[meant].get("class") == SourceClass.PLATFORM:
+            yield Problem(here, f"'{meant}' is a platform; a hotline's calls are answered by a hotline")
+        elif further := hotlines[meant].get("alias_of"):
+            yield Problem(here, f"'{meant}' is an alias itself; write the one in use, '{further}'")
 
     @property
     def names(self) -> list[str]:

@@ -8,6 +8,7 @@ from pydantic.json_schema import GenerateJsonSchema, JsonSchemaValue, models_jso
 from pydantic_core import core_schema
 
 from hub.config.models import MAX_SOURCES, SECTIONS, SOURCE_NAME, FileKeys, Section, pulled_model, shared_keys
+from hub.config.outward import sayable
 from hub.connectors import REGISTRY
 from hub.connectors.base import texts_below
 from hub.mapping.rules import APPEAL, ATTRIBUTE, EVENT, Form, Rule, Target
@@ -69,6 +70,8 @@ def _complete(source: Schema, connector: str, form: Form) -> None:
     """Say what pydantic does not know: which connector this is, and what its map must hold."""
     source["properties"]["connector"] = {"const": connector}
     source["properties"]["map"] = {"$ref": f"#/$defs/map_of_{form.noun}"}
+    if form is APPEAL:
+        source["properties"]["outward"] |= {"additionalProperties": False, "properties": _OUTWARD}
     if form is not APPEAL or not REGISTRY[connector].default_map:
         source["properties"]["map"]["required"] = list(form.required)
         source["required"] = [*source["required"], "map"]
@@ -126,7 +129,7 @@ def _pulled_schema(section: Section) -> Schema:
     if section == "registers":
         return chosen
     is_platform = {"properties": {"class": {"const": "platform"}}, "required": ["class"]}
-    return {**chosen, "if": is_platform, "then": {"properties": {"integration": False}}}
+    return {**chosen, "if": is_platform, "then": {"properties": {"integration": False, "alias_of": False}}}
 
 
 def _defaults_schema(defs: Schema) -> Schema:
@@ -177,6 +180,17 @@ _RULE: Schema = {
     "dependentRequired": {"map": ["else"], "else": ["map"]},
     "not": {"required": ["from", "value"], "type": "object"},
 }
+
+
+_OUTWARD: Schema = {
+    name: {
+        "type": "object",
+        "additionalProperties": {"type": ["string", "number"]},
+        **({"propertyNames": {"enum": members}} if (members := sayable(target)) else {}),
+    }
+    for name, target in APPEAL.targets.items()
+}
+"""The fields that the hub has words for, and the words themselves where they are known."""
 
 
 def _field_rule(target: Target) -> Schema:

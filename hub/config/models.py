@@ -21,7 +21,10 @@ from hub.model import Integration, SourceClass
 MAX_SOURCES = 1000
 SOURCE_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
-OWN_KEYS = {"title", "class", "integration", "department", "enabled", "connector", "only_if", "map"}
+OWN_KEYS = {
+    *("title", "class", "integration", "alias_of", "department", "enabled", "connector"),
+    *("only_if", "map", "outward"),
+}
 """What makes a source itself: nothing that defaults could say."""
 
 _SHANGHAI = "Asia/Shanghai"
@@ -96,11 +99,20 @@ class SourceKeys(PulledKeys):
     """A government hotline or a convenience platform."""
     integration: Integration | None = None
     """How a hotline joined 12345: integrator 归并主体, absorbed 整体并入, dual_number 双号并行, sub_centre 设分中心."""
+    alias_of: str | None = Field(None, pattern=SOURCE_NAME.pattern)
+    """Of a hotline whose number was given up: the source that answers its calls today, as 12315 those of 12331."""
+    outward: dict[str, dict[str, Sentinel]] = Field(default_factory=dict)
+    """How the hub's words are said to the source: a field, and for each of its values the source's word. Needed only
+    where `map` reads several words as the same; where it reads one alone, that is the word."""
 
     @model_validator(mode="after")
     def _only_hotlines_join(self) -> "SourceKeys":
-        if self.integration and self.source_class != SourceClass.HOTLINE.value:
+        if self.source_class == SourceClass.HOTLINE.value:
+            return self
+        if self.integration:
             raise ValueError("integration says how a hotline joined 12345; a platform has none: remove it")
+        if self.alias_of:
+            raise ValueError("alias_of says which hotline answers for another; a platform has none: remove it")
         return self
 
 

@@ -29,7 +29,10 @@ class BrokenFile(Exception):
 
 @dataclass(slots=True)
 class Node:
-    """A value as written: text, list or keys. `size` and `height` are those of it and all beneath, aliases expanded."""
+    """A value as written: text, list or keys. `size` and `height` are those of it and all beneath, aliases expanded.
+
+    A text is plain, quoted, or a block: one that begins below a `|`, its lines as they stand in the file.
+    """
 
     line: int
     content: "str | list[Node] | list[tuple[Node, Node]]"
@@ -101,8 +104,7 @@ class _Composer:
 
     def _made(self, event: Any, line: int, depth: int) -> Node:
         if isinstance(event, yaml.ScalarEvent):
-            kind = "plain" if event.implicit[0] else "quoted"
-            return Node(line, event.value, kind, event.tag)
+            return Node(line, event.value, _kind(event), event.tag)
         if isinstance(event, yaml.SequenceStartEvent):
             children = list(self._until(yaml.SequenceEndEvent, depth))
             return Node(line, children, "list", event.tag, *_measured(children))
@@ -122,6 +124,12 @@ class _Composer:
         if self._aliased > MAX_ALIASED:
             raise BrokenFile(line, f"'*{anchor}' repeats too much: aliases may add {MAX_ALIASED} values in all")
         return target
+
+
+def _kind(event: Any) -> str:
+    if event.style == "|":
+        return "block"
+    return "plain" if event.implicit[0] else "quoted"
 
 
 def _measured(children: list[Node]) -> tuple[int, int]:

@@ -13,6 +13,7 @@ from zoneinfo import ZoneInfo
 from hub.config.document import Document, KeyPath, Problem
 from hub.config.messages import masked, validated
 from hub.config.models import SECTIONS, PulledKeys, Section, SourceKeys, pulled_model
+from hub.config.outward import Outward, outward
 from hub.config.schedule import Schedule
 from hub.config.secrets import Borrowed, held_secrets
 from hub.config.shapes import keys_of
@@ -21,6 +22,7 @@ from hub.connectors import REGISTRY
 from hub.connectors.base import Connector, Place
 from hub.connectors.paths import NOTHING, Reader, reader
 from hub.errors import HubError, MappingError, OptionsError
+from hub.mapping.recipes import Workshop
 from hub.mapping.rules import APPEAL, Form, Rule
 from hub.model import BROKEN, SourceClass, SourceRecord, Ticket
 from hub.normalize import Mapping as AppealMapping
@@ -41,6 +43,8 @@ class Source:
     only_if: Reader | None = None
     fingerprint: bytes = field(default=b"", repr=False)
     """Changes whenever anything that is said of it does, the defaults and shared maps that it uses included."""
+    outward: Outward = field(default_factory=Outward)
+    """The source's own words for the hub's, for whoever tells it of changes."""
 
     @property
     def name(self) -> str:
@@ -123,7 +127,12 @@ class Entry:
         only_if = reader(keys.only_if) if keys.only_if else None
         record = _record(self.name, keys)
         fingerprint = _fingerprint(self.section, self.raw, mapping.fingerprint)
-        return Source(record, connector, mapping, schedule, keys.enabled, secrets, only_if, fingerprint), problems
+        words, wrong = self._outward(keys)
+        problems += wrong
+        return (
+            Source(record, connector, mapping, schedule, keys.enabled, secrets, only_if, fingerprint, words),
+            problems,
+        )
 
     def origin(self, path: KeyPath) -> KeyPath:
         """Where in the file a path of this source stands: in the source itself, or among the defaults."""
@@ -171,10 +180,9 @@ class Entry:
 
     def _mapping(self, keys: PulledKeys | None) -> tuple[AppealMapping | None, list[Problem]]:
         """Compile what can be compiled, so that one mistake elsewhere does not hide those of the map."""
-        written, default = self.raw.get("map"), self.default_map
-        if written is None and not default:
+        if self.raw.get("map") is None and not self.default_map:
             return None, [] if "map" in self.raw else [Problem(("map",), _no_map(self.form))]
-        rules = _rules({**default, **(written if isinstance(written, dict) else {})})
+        rules = self._rules
         whole = keys is not None
         try:
             mapping = compile_mapping(
@@ -188,6 +196,21 @@ class Entry:
         except MappingError as error:
             return None, [self._of_map(path, message) for path, message in error.problems if path or whole]
         return mapping, []
+
+    @cached_property
+    def _rules(self) -> dict[str, Rule]:
+        """The rules of the map, the connector's own laid beneath."""
+        written = self.raw.get("map")
+        return _rules({**self.default_map, **(written if isinstance(written, dict) else {})})
+
+    def _outward(self, keys: PulledKeys) -> tuple[Outward, list[Problem]]:
+        if not isinstance(keys, SourceKeys):
+            return Outward(), []
+        nulls = frozenset(map(str, ("", *keys.nulls)))
+        workshop = Workshop(APPEAL, f"sources.{self.name}.map", self.file.maps, keys.timezone, nulls)
+        mapped = {name: rule for name, rule in self._rules.items() if rule.map is not None}
+        words, problems = outward(workshop.recipes(mapped), keys.outward)
+        return words, [Problem(path, self._masked(message, path)) for path, message in problems]
 
     def _of_map(self, path: KeyPath, message: str) -> Problem:
         written = self.raw.get("map")
@@ -203,7 +226,7 @@ class Entry:
         try:
             return REGISTRY[keys.connector](keys, place), []
         except OptionsError as error:
-            return None, [Problem(path, self._masked(message, ())) for path, message in error.problems]
+            return None, [Problem(path, self._masked(message, path)) for path, message in error.problems]
         except (HubError, ValueError, OSError) as error:
             return None, [Problem((), self._masked(str(error), ()))]
 
@@ -251,7 +274,9 @@ def _record(name: str, keys: PulledKeys) -> SourceRecord:
     if not isinstance(keys, SourceKeys):
         return SourceRecord(name, keys.title, SourceClass.REGISTER, None, keys.department, keys.connector)
     source_class = SourceClass(keys.source_class)
-    return SourceRecord(name, keys.title, source_class, keys.integration, keys.department, keys.connector)
+    return SourceRecord(
+        name, keys.title, source_class, keys.integration, keys.department, keys.connector, keys.alias_of
+    )
 
 
 def _borrow_instead(owner: str, path: KeyPath) -> str:

@@ -1,45 +1,27 @@
-"""Prove to a source who is asking: keys, passwords, and tokens that are fetched and renewed."""
+"""Prove to a source who is asking: keys, passwords, tokens that are fetched and renewed, and signatures."""
 
 import asyncio
-import base64
 import time
 from collections.abc import Awaitable, Callable, Mapping
-from dataclasses import dataclass, field, replace
-from datetime import timedelta
-from typing import Any, Literal, Protocol
-from urllib.parse import quote
+from dataclasses import replace
+from functools import partial
+from typing import Protocol, TypeVar
+from zoneinfo import ZoneInfo
 
-from pydantic import Field, SecretStr, model_validator
+from pydantic import SecretStr, model_validator
 
 from hub.connectors.base import Options
-from hub.connectors.paths import Path, reader
-from hub.connectors.urls import Url, without
-from hub.errors import SourceRefused
-from hub.units import Duration
+from hub.connectors.exchange import Answer, Request
+from hub.connectors.places import Stamp, TokenPlace, carried, with_headers
+from hub.connectors.sessions import LogIn, Login
+from hub.connectors.signing import Sign, Signature
+from hub.connectors.tokens import Ask, Grant, Jwt, OAuth2, granted, pair, signed
+from hub.connectors.urls import without
 
+__all__ = ["Auth", "Credentials", "Request", "credentials"]
 
-@dataclass(frozen=True, slots=True)
-class Request:
-    """One question to a source.
-
-    `body` is sent as JSON, `form` as a form; `text` as it stands in place of both, in its `encoding` and as a `kind`.
-    """
-
-    method: str
-    url: str
-    query: Mapping[str, str] = field(default_factory=dict)
-    headers: Mapping[str, str] = field(default_factory=dict)
-    body: Any = None
-    form: Mapping[str, str] | None = None
-    text: str | None = None
-    kind: str = ""
-    encoding: str = "utf-8"
-
-
-class Ask(Protocol):
-    """Send an unsigned request; gives what `read` makes of its answer, or else that parsed, and the cookies with it."""
-
-    async def __call__(self, request: Request, read: Callable[[Any], Any] | None = None) -> Any: ...
+T = TypeVar("T")
+_UTC = ZoneInfo("UTC")
 
 
 class ApiKey(Options):
@@ -47,13 +29,15 @@ class ApiKey(Options):
     """The header that carries the key."""
     query: str | None = None
     """The query parameter that carries the key."""
+    body: str | None = None
+    """The field of the body that carries the key; dots lead into objects."""
     value: SecretStr
     """The key itself."""
 
     @model_validator(mode="after")
     def _one_place(self) -> "ApiKey":
-        if (self.header is None) == (self.query is None):
-            raise ValueError("write either `header` or `query`, the one that carries the key")
+        if sum(place is not None for place in (self.header, self.query, self.body)) != 1:
+            raise ValueError("write either `header` or `query` or `body`, the one that carries the key")
         return self
 
 
@@ -64,80 +48,41 @@ class Basic(Options):
     """The user's password."""
 
 
-class OAuth2(Options):
-    token_url: Url
-    """Where tokens are given out."""
-    client_id: str
-    """Who we are."""
-    client_secret: SecretStr
-    """What proves it."""
-    scope: str | None = None
-    """What we ask to be allowed."""
-    style: Literal["basic", "body"] = "basic"
-    """How the client proves itself: HTTP Basic, or fields of the form."""
-    extra: Mapping[str, str] = Field(default_factory=dict)
-    """More fields of the form, such as `audience`."""
-
-
-class TokenPlace(Options):
-    header: str | None = None
-    """The header that carries the token."""
-    query: str | None = None
-    """The query parameter that carries the token."""
-    cookie: str | None = None
-    """The cookie that carries the token."""
-    prefix: str = ""
-    """What stands before the token, such as `Bearer `."""
-
-    @model_validator(mode="after")
-    def _one_place(self) -> "TokenPlace":
-        if sum(place is not None for place in (self.header, self.query, self.cookie)) != 1:
-            raise ValueError("write exactly one of `header`, `query` and `cookie`, the one that carries the token")
-        return self
-
-
-class Login(Options):
-    url: Url
-    """Where to log in."""
-    send: Mapping[str, SecretStr]
-    """The fields to log in with."""
-    type: Literal["json", "form"] = "json"
-    """How the fields are sent."""
-    token: Path | None = None
-    """Where the answer holds the token."""
-    cookie: str | None = None
-    """The cookie of the answer that is the token, where the body holds none."""
-    ttl: Duration = timedelta(minutes=20)
-    """How long a token is good for."""
-    carry: TokenPlace = Field(TokenPlace(header="Authorization", prefix="Bearer "), alias="as")
-    """How the token is sent with every request."""
-
-    @model_validator(mode="after")
-    def _one_token(self) -> "Login":
-        if (self.token is None) == (self.cookie is None):
-            raise ValueError("write either `token`, a path in the answer, or `cookie`, a cookie's name")
-        return self
-
-
 class Auth(Options):
-    """How the hub proves who it is: exactly one way."""
+    """How the hub proves who it is: exactly one way, and a signature beside it where the source wants one."""
 
     api_key: ApiKey | None = None
-    """A key in a header or in the query."""
+    """A key in a header, in the query or in the body."""
     basic: Basic | None = None
     """A user's name and password."""
     bearer: SecretStr | None = None
     """A token that never changes."""
+    jwt: Jwt | None = None
+    """A token that the hub signs itself, anew for every question."""
     oauth2: OAuth2 | None = None
-    """OAuth 2 client credentials (RFC 6749, section 4.4)."""
+    """OAuth 2 (RFC 6749): a token for the client, for a user, or for an assertion."""
     login: Login | None = None
-    """Post the credentials, get a token."""
+    """Post the credentials, get a token or a session."""
+    sign: Sign | None = None
+    """Sign every question; alone, or beside one of the others."""
 
     @model_validator(mode="after")
     def _one_way(self) -> "Auth":
-        if len(self.model_fields_set) != 1:
-            raise ValueError("write exactly one of `api_key`, `basic`, `bearer`, `oauth2` and `login`")
+        ways = self.model_fields_set - {"sign"}
+        if len(ways) > 1 or not self.model_fields_set:
+            raise ValueError(
+                "write exactly one of `api_key`, `basic`, `bearer`, `jwt`, `oauth2` and `login`, "
+                "or `sign`, which may also stand beside one of them"
+            )
+        if self.sign is not None:
+            self.sign.check_names(self._read())
         return self
+
+    def _read(self) -> set[str]:
+        """The names that a signature may use of what was read."""
+        if self.login is None:
+            return {"token"} if self.oauth2 else set()
+        return {name for step in self.login.steps() for name in self.login.places(step)} - {"expires"}
 
 
 class Credentials(Protocol):
@@ -155,41 +100,50 @@ class Credentials(Protocol):
         """Take our key out of a URL that the source gave back."""
 
 
-def credentials(auth: Auth | None) -> Credentials:
-    """Choose how to sign."""
+def credentials(auth: Auth | None, zone: ZoneInfo = _UTC) -> Credentials:
+    """Choose how to sign; `zone` is the source's, for signatures that hold the time."""
+    proof, read = _proof(auth, zone)
+    return proof if auth is None or auth.sign is None else _Signed(proof, Signature(auth.sign, zone), read)
+
+
+def _proof(auth: Auth | None, zone: ZoneInfo) -> tuple[Credentials, Callable[[], Mapping[str, str]]]:
+    """Choose what proves who is asking, and how to look at what a login has read."""
+    renewed: _Renewed | None = None
+    if auth is not None and auth.oauth2:
+        renewed = _Renewed(partial(granted, auth.oauth2), auth.oauth2.hidden, auth.oauth2.carry)
+    elif auth is not None and auth.login:
+        login = LogIn(auth.login, zone)
+        place = auth.login.carry if auth.login.token or auth.login.cookie else None
+        renewed = _Renewed(login, login.hidden, place)
+    return (renewed, renewed.read) if renewed else (_fixed(auth), dict)
+
+
+def _fixed(auth: Auth | None) -> "_Fixed":
     if auth is None:
         return _Fixed(lambda request: request, [])
     if auth.api_key:
         key, place = auth.api_key.value.get_secret_value(), auth.api_key
-        return _Fixed(_carried(TokenPlace(header=place.header, query=place.query), key), [key], place.query)
+        where = TokenPlace(header=place.header, query=place.query, body=place.body)
+        return _Fixed(carried(where, key), [key], place.query)
     if auth.basic:
-        pair = _pair(auth.basic.username, auth.basic.password.get_secret_value())
-        return _Fixed(_with_header("Authorization", f"Basic {pair}"), [auth.basic.password.get_secret_value(), pair])
+        proof = pair(auth.basic.username, password := auth.basic.password.get_secret_value())
+        return _Fixed(with_headers({"Authorization": f"Basic {proof}"}), [password, proof])
     if auth.bearer:
         token = auth.bearer.get_secret_value()
-        return _Fixed(_with_header("Authorization", f"Bearer {token}"), [token])
-    if auth.oauth2:
-        return _Renewed(_oauth2(auth.oauth2), TokenPlace(header="Authorization", prefix="Bearer "), _secrets_of(auth))
-    if auth.login:
-        return _Renewed(_login(auth.login), auth.login.carry, _secrets_of(auth))
-    raise ValueError("no way to prove who is asking")
+        return _Fixed(with_headers({"Authorization": f"Bearer {token}"}), [token])
+    if auth.jwt:
+        return _Fixed(partial(_with_own_token, auth.jwt), [auth.jwt.key.get_secret_value()])
+    return _Fixed(lambda request: request, [])
 
 
-def _secrets_of(auth: Auth) -> list[str]:
-    if auth.oauth2:
-        secret = auth.oauth2.client_secret.get_secret_value()
-        return [secret, _pair(quote(auth.oauth2.client_id, safe=""), quote(secret, safe=""))]
-    return [secret.get_secret_value() for secret in auth.login.send.values()] if auth.login else []
-
-
-def _pair(name: str, password: str) -> str:
-    return base64.b64encode(f"{name}:{password}".encode()).decode()
+def _with_own_token(options: Jwt, request: Request) -> Request:
+    return carried(options.carry, signed(options))(request)
 
 
 class _Fixed:
     """Credentials that never change."""
 
-    def __init__(self, stamp: Callable[[Request], Request], hidden: list[str], parameter: str | None = None) -> None:
+    def __init__(self, stamp: Stamp, hidden: list[str], parameter: str | None = None) -> None:
         self._stamp = stamp
         self._hidden = hidden
         self._parameter = parameter
@@ -208,96 +162,69 @@ class _Fixed:
         return without(url, self._parameter)
 
 
-@dataclass(frozen=True, slots=True)
-class _Token:
-    value: str
-    good_until: float
-    """By the monotonic clock."""
-
-
 class _Renewed:
-    """A token, fetched when there is none or it has grown old."""
+    """A token or a session, fetched when there is none or it has grown old."""
 
-    def __init__(self, fetch: Callable[[Ask], Awaitable[_Token]], carry: TokenPlace, hidden: list[str]) -> None:
+    def __init__(
+        self,
+        fetch: Callable[[Ask, Grant | None], Awaitable[Grant]],
+        hidden: Callable[[], list[str]],
+        carry: TokenPlace | None,
+    ) -> None:
         self._fetch = fetch
         self._carry = carry
         self._hidden = hidden
-        self._token: _Token | None = None
+        self._grant: Grant | None = None
         self._fetching = asyncio.Lock()
 
     async def sign(self, request: Request, ask: Ask) -> Request:
         async with self._fetching:
-            if self._token is None or time.monotonic() >= self._token.good_until:
-                self._token = await self._fetch(ask)
-            return _carried(self._carry, self._token.value)(request)
+            if self._grant is None or time.monotonic() >= self._grant.good_until:
+                self._grant = await self._fetch(ask, self._grant)
+            return carried(self._carry, self._grant.values["token"])(request) if self._carry else request
 
     def renew(self) -> bool:
-        self._token = None
+        if self._grant is not None:
+            self._grant = replace(self._grant, good_until=0.0)
         return True
 
+    def read(self) -> Mapping[str, str]:
+        """What the last login has read, by name."""
+        return self._grant.values if self._grant else {}
+
     def secrets(self) -> list[str]:
-        return [*self._hidden, self._token.value] if self._token else self._hidden
+        return [*self._hidden(), *(self._grant.values.values() if self._grant else ())]
 
     def strip(self, url: str) -> str:
-        return without(url, self._carry.query)
+        return without(url, self._carry.query if self._carry else None)
 
 
-def _oauth2(options: OAuth2) -> Callable[[Ask], Awaitable[_Token]]:
-    async def fetch(ask: Ask) -> _Token:
-        answer, _ = await ask(_token_request(options))
-        token = answer.get("access_token") if isinstance(answer, dict) else None
-        if not isinstance(token, str) or not token:
-            raise SourceRefused("the answer of auth.oauth2.token_url holds no `access_token`")
-        return _Token(token, time.monotonic() + _lifetime(answer.get("expires_in")))
+class _Signed:
+    """Credentials, and a signature over what they made of a question."""
 
-    return fetch
+    def __init__(self, proof: Credentials, signature: Signature, read: Callable[[], Mapping[str, str]]) -> None:
+        self._proof = proof
+        self._signature = signature
+        self._read = read
 
+    async def sign(self, request: Request, ask: Ask) -> Request:
+        proven = await self._proof.sign(request, self._signing(ask) if self._signature.options.login else ask)
+        return self._signature.on(proven, self._read())
 
-def _token_request(options: OAuth2) -> Request:
-    form = {"grant_type": "client_credentials", **options.extra}
-    if options.scope:
-        form["scope"] = options.scope
-    secret = options.client_secret.get_secret_value()
-    if options.style == "body":
-        return Request("POST", options.token_url, form=form | {"client_id": options.client_id, "client_secret": secret})
-    # RFC 6749, section 2.3.1: both halves are percent-encoded before they are joined.
-    pair = _pair(quote(options.client_id, safe=""), quote(secret, safe=""))
-    return Request("POST", options.token_url, headers={"Authorization": f"Basic {pair}"}, form=form)
+    def _signing(self, ask: Ask) -> Ask:
+        async def signed_ask(request: Request, read: Callable[[Answer], T]) -> T:
+            return await ask(self._signature.on(request, {}), read)
 
+        return signed_ask
 
-def _lifetime(seconds: Any) -> float:
-    """Read `expires_in`, a tenth early so that no request is under way when it ends; an hour where it says nothing."""
-    try:
-        told = float(seconds)
-    except (TypeError, ValueError):
-        told = 3600.0
-    return max(0.0, min(told, 86400.0)) * 0.9
+    def renew(self) -> bool:
+        return self._proof.renew()
 
+    def secrets(self) -> list[str]:
+        return [*self._proof.secrets(), *self._signature.secrets()]
 
-def _login(options: Login) -> Callable[[Ask], Awaitable[_Token]]:
-    fields = {name: secret.get_secret_value() for name, secret in options.send.items()}
-    form = fields if options.type == "form" else None
-    request = Request("POST", options.url, body=None if form else fields, form=form)
-
-    async def fetch(ask: Ask) -> _Token:
-        answer, cookies = await ask(request)
-        token = cookies.get(options.cookie) if options.cookie else reader(options.token or "")(answer)
-        if not isinstance(token, str | int) or token == "":
-            raise SourceRefused(f"the answer of auth.login.url holds no `{options.cookie or options.token}`")
-        return _Token(str(token), time.monotonic() + options.ttl.total_seconds())
-
-    return fetch
-
-
-def _carried(place: TokenPlace, token: str) -> Callable[[Request], Request]:
-    value = place.prefix + token
-    if place.header:
-        return _with_header(place.header, value)
-    if place.cookie:
-        return _with_header("Cookie", f"{place.cookie}={value}")
-    name = place.query or ""
-    return lambda request: replace(request, query={**request.query, name: value})
-
-
-def _with_header(name: str, value: str) -> Callable[[Request], Request]:
-    return lambda request: replace(request, headers={**request.headers, name: value})
+    def strip(self, url: str) -> str:
+        url = self._proof.strip(url)
+        for parameter in self._signature.options.query:
+            url = without(url, parameter)
+        return url

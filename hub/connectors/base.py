@@ -97,7 +97,9 @@ class Connector(Protocol):
     """The code for a protocol, bound to one source's options.
 
     `pull` yields pages oldest first where the protocol can; each page's cursor resumes after it, and pulling the same
-    cursor again is harmless. It raises SourceUnavailable or SourceRefused and nothing else, and never retries itself.
+    cursor again is harmless. Who asks for the next page says that the one before it is kept; who closes the generator
+    instead does not, and a queue gives that page again. It raises SourceUnavailable or SourceRefused and nothing else,
+    and never retries itself.
     """
 
     options_type: ClassVar[type[Options]]

@@ -20,8 +20,9 @@ from pydantic import Field
 
 from hub.connectors.arguments import found, laid, steps
 from hub.connectors.base import Options
+from hub.connectors.exchange import Answer, looks_like_html
 from hub.connectors.formats import NotReadable, content_of, looks_like_xml, parse_json, parse_xml, xml_tree
-from hub.connectors.http import Answer, LoginExpired, NotAgain, NotThere, looks_like_html
+from hub.connectors.http import LoginExpired, NotAgain, NotThere
 from hub.connectors.masking import excerpt
 from hub.connectors.payloads import keys_of
 from hub.errors import SourceError, SourceRefused, SourceUnavailable

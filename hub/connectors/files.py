@@ -1,38 +1,33 @@
-"""Pull tickets from files that a legacy system puts into a folder."""
+"""Pull tickets from files that a legacy system leaves in a folder, on this machine or on a server."""
 
 import asyncio
 import hashlib
 import os
-import stat
+import posixpath
 import time
-from collections.abc import AsyncGenerator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from contextlib import aclosing, nullcontext
+from dataclasses import replace
 from datetime import timedelta
 from itertools import islice
-from pathlib import Path
-from typing import Any, ClassVar
+from pathlib import PurePosixPath
+from typing import Any, ClassVar, Literal
 
-from pydantic import Field, field_validator, model_validator
+from pydantic import Field, ValidationInfo, field_validator
 
-from hub.connectors import paths
-from hub.connectors.base import Limits, Options, Place
-from hub.connectors.tables import (
-    FORMATS,
-    CsvOptions,
-    ExcelOptions,
-    FileFormat,
-    csv_rows,
-    document_rows,
-    excel_rows,
-    jsonl_rows,
-    known_encoding,
-)
-from hub.errors import SourceError, SourceRefused, SourceUnavailable
+from hub.connectors.base import Limits, Options, Place, Retry
+from hub.connectors.filerows import Reading, file_rows
+from hub.connectors.folders.base import Folder, Listed, address, looks, too_large
+from hub.connectors.folders.local import LocalFolder
+from hub.connectors.folders.servers import FileAuth, FileTls, Opening, Server, check, opening
+from hub.connectors.formats import known_encoding
+from hub.connectors.taken import File, Mark, Read, Sight, from_cursor, to_cursor
+from hub.errors import SourceError, SourceRefused
 from hub.model import Cursor, Page, Ticket
 from hub.units import Duration
 
-_MOST_REMEMBERED = 200
 _HASHED = 16
+_LONGEST_PAUSE = 60.0
 
 
 class Ready(Options):
@@ -41,7 +36,8 @@ class Ready(Options):
     marker: str | None = None
     """A file beside it that says so, such as `{name}.ok`; `{stem}` is the name without its end."""
     unchanged_for: Duration | None = None
-    """Neither written, renamed nor touched for this long; 10s where there is no marker."""
+    """Neither written, renamed nor touched for this long; 10s where there is no marker. On a server, two of our looks
+    that are this far apart must agree: up to 1m a run waits for the second, more is left to the next run."""
 
     @field_validator("marker")
     @classmethod
@@ -57,98 +53,70 @@ class Ready(Options):
             return timedelta(seconds=10)
         return self.unchanged_for
 
+    def marker_of(self, name: str) -> str | None:
+        """Name the marker of a file."""
+        if self.marker is None:
+            return None
+        return self.marker.replace("{name}", name).replace("{stem}", PurePosixPath(name).stem)
 
-class FilesOptions(Options):
+
+class Move(Options):
+    move_to: str = Field(min_length=1)
+    """A folder beside or below, such as `done/`; it is made where it is missing."""
+
+
+class At(Options):
+    """Where the files are; apart, so that it stands first in the reference."""
+
     at: str
-    """The folder; relative to connectors.yaml, or absolute."""
-    pick: str
-    """Which files, such as `*.csv` or `**/*.xlsx`."""
-    format: FileFormat | None = None
-    """What the files are; left out, by the end of their names."""
+    """The folder: relative to connectors.yaml, absolute, or `sftp://user@host/folder/`, also `ftp`, `ftps`, `https`."""
+
+    @field_validator("at")
+    @classmethod
+    def _leads_somewhere(cls, at: str) -> str:
+        address(at)
+        return at
+
+
+class FilesOptions(Reading, At):
+    auth: FileAuth | None = Field(None, validate_default=True)
+    """How the hub and a file server know each other."""
     ready: Ready = Ready()
     """When a file is whole."""
-    encoding: str | None = None
-    """The encoding of JSON, JSON lines and XML, where the file does not say it; for CSV see `csv.encoding`."""
-    records: paths.Path = ""
-    """Where a JSON or XML document holds the tickets; in XML the path begins with the root element."""
-    csv: CsvOptions = CsvOptions()
-    """How CSV is written."""
-    excel: ExcelOptions = ExcelOptions()
-    """Where in a workbook the table is."""
+    after: Literal["leave", "delete"] | Move = "leave"
+    """What becomes of a file, and its marker, once its tickets are kept: `leave`, `delete` or `move_to`."""
+    name_encoding: str = "utf-8"
+    """How a file server writes names."""
     size: int = Field(500, ge=1, le=10_000)
     """How many rows make a page."""
+    tls: FileTls = FileTls()
+    """FTPS and HTTPS: whose certificates to trust."""
     limits: Limits = Limits()
-    """`max_body` bounds a file, after decompression; the rest of it is for services."""
+    """`max_body` bounds a file, after decompression; `timeout` each step, or piece of a file; `rate` is for HTTP."""
+    retry: Retry = Retry()
+    """HTTP: how often a question is asked again."""
 
-    @field_validator("pick")
+    @field_validator("auth")
     @classmethod
-    def _stays_inside(cls, pick: str) -> str:
-        if not pick or pick.startswith("/") or ".." in pick.split("/"):
-            raise ValueError("the pattern is looked for inside the folder, such as *.csv")
-        return pick
+    def _is_enough(cls, auth: FileAuth | None, info: ValidationInfo) -> FileAuth | None:
+        if "at" in info.data:
+            check(address(info.data["at"]), auth)
+        return auth
 
-    @field_validator("encoding")
+    @field_validator("after")
     @classmethod
-    def _known(cls, encoding: str | None) -> str | None:
-        return known_encoding(encoding) if encoding else None
+    def _can_be_done(cls, after: str | Move, info: ValidationInfo) -> str | Move:
+        where = address(info.data["at"]) if "at" in info.data else None
+        if after != "leave" and where and where.scheme.startswith("http"):
+            raise ValueError("files behind HTTP can only be left where they are")
+        if isinstance(after, Move) and posixpath.normpath(after.move_to) == ".":
+            raise ValueError("this is the folder itself, where the file would be found again")
+        return after
 
-    @model_validator(mode="after")
-    def _format_is_told(self) -> "FilesOptions":
-        ending = Path(self.pick).suffix.lower()
-        if self.format is None and not any(c in ending for c in "*?[") and ending not in FORMATS:
-            raise ValueError(f"`pick` does not tell the format; write `format`, or an end out of {' '.join(FORMATS)}")
-        return self
-
-
-@dataclass(frozen=True, slots=True)
-class _File:
-    """A file as it was found. `ready` is the moment it became ready, in nanoseconds since the epoch.
-
-    That goes by its inode's time (or its marker's), not by its mtime, which copying programs set to what they please.
-    `name` is for people and cursors: a name that is not UTF-8 stands in it escaped.
-    """
-
-    name: str
-    size: int
-    ready: int
-    path: Path = field(default=Path(), compare=False)
-
-
-@dataclass(frozen=True, slots=True)
-class _Read:
-    """A file that was read, or is being read: then `rows` counts the rows already given."""
-
-    file: _File
-    digest: str
-    rows: int = 0
-
-
-@dataclass(frozen=True, slots=True)
-class _Mark:
-    """Which files were read: those of `done` by name, and any other that became ready no later than `horizon`.
-
-    So the mark never holds more than 200 names: the files that have been ready longest fall behind the horizon. Files
-    are read in the order in which they became ready, so none can slip behind it unread.
-    """
-
-    done: dict[str, _Read]
-    horizon: int = 0
-    under_way: _Read | None = None
-
-    def knows(self, file: _File) -> bool:
-        read = self.done.get(file.name)
-        return read.file == file if read else file.ready <= self.horizon
-
-    def holds(self, file: _File, digest: str) -> bool:
-        """Tell whether the same name with the same content was read before, however often it was touched since."""
-        read = self.done.get(file.name)
-        return read is not None and (read.file.size, read.digest) == (file.size, digest)
-
-    def finished(self, read: _Read) -> "_Mark":
-        newest = sorted([*(self.done | {read.file.name: read}).values()], key=lambda each: each.file.ready)
-        dropped, kept = newest[:-_MOST_REMEMBERED], newest[-_MOST_REMEMBERED:]
-        horizon = max([self.horizon, *(each.file.ready for each in dropped)])
-        return _Mark({each.file.name: replace(each, rows=0) for each in kept}, horizon)
+    @field_validator("name_encoding")
+    @classmethod
+    def _is_an_encoding(cls, encoding: str) -> str:
+        return known_encoding(encoding)
 
 
 class Files:
@@ -159,134 +127,192 @@ class Files:
 
     def __init__(self, options: FilesOptions, place: Place) -> None:
         self._options = options
-        self._folder = place.folder / options.at
+        self._opened: Opening
+        if (where := address(options.at)) is None:
+            local = LocalFolder(place.folder / options.at, options.at)
+            self._opened = lambda: nullcontext(local)
+            root = os.path.abspath(place.folder / options.at)  # noqa: PTH100  # must not follow links
+        else:
+            auth = options.auth or FileAuth()
+            self._opened = opening(
+                Server(
+                    where,
+                    auth,
+                    options.tls.at(place.folder),
+                    options.tls.implicit,
+                    options.limits,
+                    options.retry,
+                    options.name_encoding,
+                    place.folder,
+                )
+            )
+            root = where.path
+        self._left_out = _inside(root, options.after)
 
     async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:
-        """Read the files that are ready and were not read yet, the one that has been ready longest first."""
-        mark = _read_cursor(cursor)
-        for file in await asyncio.to_thread(self._waiting, mark):
-            async for page in self._file_pages(file, mark):
-                mark = _read_cursor(page.cursor)
+        """Read the files that are ready and were not read yet, the one that has been ready longest first.
+
+        A file is moved or removed after the page that ends it was committed. Where the hub is stopped between, the next
+        run does it, as the cursor knows the file.
+        """
+        mark = from_cursor(cursor)
+        async with self._opened() as folder:
+            run = _Run(self._options, folder, mark, self._left_out)
+            async with aclosing(run.pages()) as pages:
+                async for page in pages:
+                    yield page
+
+
+def _inside(root: str, after: str | Move) -> str | None:
+    """Return the path of the folder that read files are moved to, where it lies in the folder they come from."""
+    if not isinstance(after, Move):
+        return None
+    path = posixpath.relpath(posixpath.join(root, after.move_to), root or ".")
+    return None if path.startswith("..") else path
+
+
+class _Run:
+    """One run over an open folder."""
+
+    def __init__(self, options: FilesOptions, folder: Folder, mark: Mark, left_out: str | None) -> None:
+        self._options = options
+        self._folder = folder
+        self._mark = mark
+        self._left_out = left_out
+        self._trouble: SourceError | None = None
+
+    async def pages(self) -> AsyncGenerator[Page, None]:
+        seen = self._mark.seen
+        async for page in self._new_pages():
+            yield page
+        if (pause := self._pause()) is not None:
+            yield self._page([])  # What was seen now counts for the next run too, should this one be cut.
+            await asyncio.sleep(pause)
+            async for page in self._new_pages():
+                yield page
+        if self._mark.seen != seen:
+            yield self._page([])
+        if self._trouble:
+            raise self._trouble
+
+    def _page(self, tickets: Sequence[Ticket]) -> Page:
+        return Page(tickets, to_cursor(self._mark))
+
+    def _pause(self) -> float | None:
+        """Say how long to wait until the files that were seen for the first time may be seen at rest."""
+        patience = self._options.ready.patience
+        if patience is None or not self._mark.seen or patience.total_seconds() > _LONGEST_PAUSE:
+            return None
+        latest = max(sight.at for sight in self._mark.seen.values())
+        return max(0.0, latest + patience.total_seconds() - time.time())
+
+    async def _new_pages(self) -> AsyncGenerator[Page, None]:
+        """Look at the folder, tidy away what an earlier run took, and read what is new."""
+        found = [each async for each in self._found()]
+        self._mark = self._mark.among([file.entry for file in found])
+        left, new = _parted(found, self._mark.took)
+        for file in left:
+            await self._tidy(file)
+        for file in self._waiting(new):
+            async for page in self._file_pages(file):
                 yield page
 
-    async def _file_pages(self, file: _File, mark: _Mark) -> AsyncGenerator[Page, None]:
-        if (found := await asyncio.to_thread(self._content, file)) is None:
-            return
-        content, digest = found
-        read = _Read(file, digest, _rows_given(mark, file, digest))
-        if mark.holds(file, digest):
-            yield Page([], _write_cursor(mark.finished(read)))
-            return
-        rows = islice(self._rows(file, content), read.rows, None)
-        while tickets := await asyncio.to_thread(self._some, file, rows):
-            read = replace(read, rows=read.rows + len(tickets))
-            yield Page(tickets, _write_cursor(replace(mark, under_way=read)))
-        yield Page([], _write_cursor(mark.finished(read)))
+    async def _found(self) -> AsyncIterator[File]:
+        """List the files that are picked, each with its marker; markers are no files of their own."""
+        ready = self._options.ready
+        async for look in looks(self._folder, self._options.pick, self._left_out):
+            markers = {ready.marker_of(entry.name) for entry in look.picked}
+            for entry in look.picked:
+                if entry.kind == "astray":
+                    raise SourceRefused(f"{entry.path} is a link that leads out of the folder {self._options.at}")
+                if entry.name not in markers:
+                    marker = look.names.get(ready.marker_of(entry.name) or "")
+                    yield File(entry, 0, marker if marker and marker.kind == "file" else None)
 
-    def _some(self, file: _File, rows: Iterator[Ticket]) -> Sequence[Ticket]:
+    def _waiting(self, files: Sequence[File]) -> list[File]:
+        """Choose those that are ready and unread, the one that has been ready longest first."""
+        now = time.time()
+        sights: dict[str, Sight] = {}
+        ready = []
+        for file in files:
+            since = self._ready_since(file, now, sights)
+            if since is not None and not self._mark.knows(found := replace(file, ready=since)):
+                ready.append(found)
+        self._mark = replace(self._mark, seen=sights)
+        return sorted(ready, key=lambda file: (file.ready, file.path))
+
+    def _ready_since(self, file: File, now: float, sights: dict[str, Sight]) -> int | None:
+        """Say since when a file is whole. One that may not be leaves a sight, where its folder's clock is not ours."""
+        changed, patience = file.entry.changed, self._options.ready.patience
+        if file.marker is not None:
+            return max(changed, file.marker.changed)
+        if patience is None:
+            return None
+        if self._folder.keeps_time:
+            ready = changed + int(patience.total_seconds() * 1e9)
+            return ready if ready <= now * 1e9 else None
+        sight = self._mark.sighted(file.entry, now)
+        if now - sight.at >= patience.total_seconds():
+            return changed
+        sights[file.path] = sight
+        return None
+
+    async def _file_pages(self, file: File) -> AsyncGenerator[Page, None]:
+        most = self._options.limits.max_body
+        if file.entry.size is not None and file.entry.size > most:
+            raise too_large(file.entry, most)
+        content = await self._folder.read(file.entry, most)
+        if content is None:  # It vanished, or is still being written: the next run will see.
+            return
+        digest = await asyncio.to_thread(_digest, content)
+        read = replace(Read.of(file, digest), rows=self._mark.rows_given(file, digest))
+        rows = iter(()) if self._mark.holds(file, digest) else self._rows(file, content, read.rows)
+        is_whole = given = False
+        while not is_whole:
+            tickets = await asyncio.to_thread(self._some, file, rows)
+            given = bool(tickets)
+            is_whole = len(tickets) < self._options.size
+            read = replace(read, rows=read.rows + len(tickets))
+            self._mark = self._marked(read, is_whole)
+            yield self._page(tickets)
+        if given:  # `hub try` asks on after an empty page, and keeps nothing: that file waits for the next run.
+            await self._tidy(file)
+
+    def _rows(self, file: File, content: bytes, given: int) -> Iterator[Ticket]:
+        return islice(file_rows(file.entry.name, content, self._options, self._options.limits.max_body), given, None)
+
+    def _some(self, file: File, rows: Iterator[Ticket]) -> list[Ticket]:
         try:
             return list(islice(rows, self._options.size))
         except SourceError as error:
-            error.message = f"the file {file.name} {error.message}"
+            error.message = f"the file {file.path} {error.message}"
             raise
 
-    def _rows(self, file: _File, content: bytes) -> Iterator[Ticket]:
-        options = self._options
-        form = options.format or FORMATS.get(Path(file.name).suffix.lower())
-        match form:
-            case "csv":
-                return csv_rows(content, options.csv)
-            case "jsonl":
-                return jsonl_rows(content, options.encoding)
-            case "json" | "xml":
-                return document_rows(content, form, options.records, options.encoding)
-            case "excel":
-                return excel_rows(content, options.excel, options.limits.max_body)
-        raise SourceRefused(f"the file {file.name} does not tell its format by its name", hint="set `format`")
+    def _marked(self, read: Read, is_whole: bool) -> Mark:
+        if is_whole:
+            return self._mark.finished(read, keeps_time=self._folder.keeps_time)
+        return replace(self._mark, under_way=read)
 
-    def _waiting(self, mark: _Mark) -> list[_File]:
-        """List what is ready and unread. Raises SourceUnavailable when the folder is away."""
+    async def _tidy(self, file: File) -> None:
+        """Do `after` to a file whose tickets are kept. A file that must stay keeps no other from being read."""
+        after = self._options.after
+        if after == "leave":
+            return
         try:
-            if not stat.S_ISDIR(self._folder.stat().st_mode):
-                raise SourceRefused(f"{self._options.at} is not a folder", hint="set `at` to a folder")
-            found = [file for file in self._found() if not mark.knows(file)]
-        except FileNotFoundError:
-            raise SourceUnavailable(f"there is no folder {self._options.at}") from None
-        except PermissionError:
-            raise SourceRefused(f"the folder {self._options.at} may not be read") from None
-        except OSError as error:
-            raise SourceUnavailable(f"the folder {self._options.at} cannot be read: {error.strerror}") from None
-        return sorted(found, key=lambda file: (file.ready, file.name))
-
-    def _found(self) -> Iterator[_File]:
-        paths_found = [path for path in self._folder.glob(self._options.pick) if not path.name.startswith((".", "~$"))]
-        markers = {self._marker(path) for path in paths_found}
-        inside = self._folder.resolve()
-        for path in paths_found:
-            if not path.resolve().is_relative_to(inside):
-                raise SourceRefused(f"{path.name} is a link that leads out of the folder {self._options.at}")
-            if path not in markers and path.is_file() and (ready := self._ready_since(path)) is not None:
-                name = os.fsencode(path.relative_to(self._folder)).decode("utf-8", "backslashreplace")
-                yield _File(name, path.stat().st_size, ready, path)
-
-    def _ready_since(self, path: Path) -> int | None:
-        """Say since when a file is whole, or None where it may not be."""
-        changed, marker = path.stat().st_ctime_ns, self._marker(path)
-        if marker is not None and marker.is_file():
-            return max(changed, marker.stat().st_ctime_ns)
-        if (patience := self._options.ready.patience) is None:
-            return None
-        ready = changed + int(patience.total_seconds() * 1e9)
-        return ready if ready <= time.time_ns() else None
-
-    def _marker(self, path: Path) -> Path | None:
-        if (marker := self._options.ready.marker) is None:
-            return None
-        return path.with_name(marker.replace("{name}", path.name).replace("{stem}", path.stem))
-
-    def _content(self, file: _File) -> tuple[bytes, str] | None:
-        """Read a whole file, and its digest; None where it vanished or changed under our hands, for the next run."""
-        path, most = file.path, self._options.limits.max_body
-        if file.size > most:
-            raise SourceRefused(f"the file {file.name} is larger than limits.max_body ({most // 1024} KB)")
-        try:
-            with path.open("rb") as opened:
-                content = opened.read(most + 1)
-            unchanged = self._ready_since(path) == file.ready and len(content) == file.size
-        except FileNotFoundError:
-            return None
-        except PermissionError:
-            raise SourceRefused(f"the file {file.name} may not be read") from None
-        except OSError as error:
-            raise SourceUnavailable(f"the file {file.name} cannot be read: {error.strerror}") from None
-        return (content, hashlib.sha256(content).hexdigest()[:_HASHED]) if unchanged else None
+            # The marker goes first: alone, it would call the next file of this name whole before it is.
+            for entry in [file.marker, file.entry] if file.marker else [file.entry]:
+                await (
+                    self._folder.move(entry, after.move_to) if isinstance(after, Move) else self._folder.remove(entry)
+                )
+        except SourceError as error:
+            self._trouble = self._trouble or error
 
 
-def _rows_given(mark: _Mark, file: _File, digest: str) -> int:
-    """Say how many rows of this very content an earlier run gave before it was cut."""
-    cut = mark.under_way
-    return cut.rows if cut and (cut.file.name, cut.file.size, cut.digest) == (file.name, file.size, digest) else 0
+def _parted(files: Sequence[File], took: Callable[[Listed], bool]) -> tuple[list[File], list[File]]:
+    """Part the files that were taken from the others."""
+    taken = {file.path for file in files if took(file.entry)}
+    return [file for file in files if file.path in taken], [file for file in files if file.path not in taken]
 
 
-def _write_cursor(mark: _Mark) -> Cursor:
-    done = {name: [read.file.size, read.file.ready, read.digest] for name, read in mark.done.items()}
-    cursor: Cursor = {"done": done, "horizon": mark.horizon}
-    if (read := mark.under_way) is not None:
-        cursor["under_way"] = [read.file.name, read.file.size, read.file.ready, read.digest, read.rows]
-    return cursor
-
-
-def _read_cursor(cursor: Cursor | None) -> _Mark:
-    try:
-        stored = cursor or {"done": {}, "horizon": 0}
-        done = {
-            str(name): _Read(_File(str(name), int(size), int(ready)), str(digest))
-            for name, (size, ready, digest) in stored["done"].items()
-        }
-        under_way = None
-        if "under_way" in stored:
-            name, size, ready, digest, rows = stored["under_way"]
-            under_way = _Read(_File(str(name), int(size), int(ready)), str(digest), int(rows))
-        return _Mark(done, int(stored["horizon"]), under_way)
-    except (AttributeError, KeyError, TypeError, ValueError):
-        raise SourceRefused("the stored cursor is not one of this connector", hint="pull from the start") from None
+def _digest(content: bytes) -> str:
+    return hashlib.sha256(content).hexdigest()[:_HASHED]

@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 import orjson
 from lxml import etree
 
+from hub.connectors.lenient import mended
 from hub.connectors.masking import excerpt
 from hub.errors import SourceRefused, SourceUnavailable
 
@@ -22,11 +23,16 @@ _BOMS = (
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
 _CHINESE = frozenset({"gb2312", "gbk", "gb18030"})
+# What Python calls encodings as well, and no text is in: reading a megabyte as `idna` takes hours.
+_NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"})
 _DECLARED = re.compile(rb"""^\s*<\?xml[^>]*?encoding\s*=\s*["']([A-Za-z0-9._-]+)["']""")
 _XML_DECLARATION = re.compile(r"\s*<\?xml[^>]*\?>")
 # Possessive, so that a prolog of many comments cannot make it try every way of splitting them.
 _DOCTYPE = re.compile(r"(?>\s+|<!--.*?-->|<\?.*?\?>)*+<!DOCTYPE", re.DOTALL)
 _ESCAPE = re.compile(r"\\(?:u[dD][89abAB]\w\w\\u[dD][c-fC-F]\w\w|(u[dD][89a-fA-F]\w\w)|.)", re.DOTALL)
+_CALLBACK = re.compile(r"\s*+(?:/\*\*/)?\s*+[A-Za-z_$][\w$.]{0,200}+\s*+\((?=\s*+[{\[])")
+_GUARD = re.compile(r"""\s*+(?:\)\]\}',?|(?:while|for)\s?\((?:1|;;)\);?|throw 1;)""")
+_MOST_MENDINGS = 4
 _CUT_SHORT = {73, 77}  # libxml2: a start tag, or an element, is not finished
 _EXACT_DIGITS = 18
 _ROUNDED_FROM = float(2**63)
@@ -66,7 +72,18 @@ def encoding_named(name: str) -> str:
     Raises LookupError for a name that nobody knows.
     """
     codec = codecs.lookup(name.strip()).name
+    if codec.replace("_", "-") in _NO_CHARSETS:
+        raise LookupError(f"{codec} is no charset")
     return "gb18030" if codec in _CHINESE else codec
+
+
+def known_encoding(name: str) -> str:
+    """Check an encoding in the configuration."""
+    try:
+        encoding_named(name)
+    except LookupError:
+        raise ValueError(f"no encoding is called {name!r}; try utf-8 or gb18030") from None
+    return name
 
 
 def strict_for(encoding: str) -> str:
@@ -120,17 +137,19 @@ def looks_like_xml(data: bytes) -> bool:
     return start.lstrip("\ufeff \t\r\n").startswith("<")
 
 
-def parse_json(data: bytes, *, charset: str | None = None, encoding: str | None = None) -> Any:
+def parse_json(data: bytes, *, charset: str | None = None, encoding: str | None = None, lenient: bool = False) -> Any:
     """Parse JSON; of duplicate keys the last wins, NaN and Infinity are refused, digits are never rounded away.
 
-    `encoding` is what the administrator says, `charset` what the source declares. Raises SourceUnavailable for a
-    document cut short (the connection broke: ask again), SourceRefused for anything else that is not JSON.
+    `encoding` is what the administrator says, `charset` what the source declares. A call around the document (JSONP)
+    and a guard before it are taken off; `lenient` mends what is broken in the usual ways. Raises SourceUnavailable for
+    a document cut short (the connection broke: ask again), SourceRefused for anything else that is not JSON.
     """
     document = _json_text(data, charset, encoding)
     try:
         payload = orjson.loads(document)
     except orjson.JSONDecodeError as error:
-        payload = _parse_json_again(document, error)
+        document = _mended(document, error, lenient=lenient)
+        payload = orjson.loads(document)
     return _parse_exactly(document) if _is_rounded(payload) else payload
 
 
@@ -145,15 +164,36 @@ def _json_text(data: bytes, charset: str | None, encoding: str | None) -> bytes 
     return decode(data, likely)
 
 
-def _parse_json_again(document: bytes | str, error: orjson.JSONDecodeError) -> Any:
+def _mended(document: bytes | str, error: orjson.JSONDecodeError, *, lenient: bool) -> str:
+    """Mend a document until it parses, or raise what is wrong with it."""
+    if "not valid UTF-8" in error.msg:
+        raise _not_json(document, error)
+    text = document if isinstance(document, str) else decode(document, ["utf-8"])
+    for _ in range(_MOST_MENDINGS):
+        better = _once_mended(text, error, lenient=lenient)
+        if better == text:
+            break
+        text = better
+        try:
+            orjson.loads(text)
+        except orjson.JSONDecodeError as still:
+            error = still
+        else:
+            return text
+    raise _not_json(text, error)
+
+
+def _once_mended(text: str, error: orjson.JSONDecodeError, *, lenient: bool) -> str:
     if "surrogate in string" in error.msg:
         # Half an emoji, as databases cut them: one resident's symbol must not stop a whole source.
-        text = document if isinstance(document, str) else decode(document, ["utf-8"])
-        try:
-            return orjson.loads(_ESCAPE.sub(lambda found: r"\ufffd" if found[1] else found[0], text))
-        except orjson.JSONDecodeError as second:
-            error = second
-    raise _not_json(document, error)
+        return _ESCAPE.sub(lambda found: r"\ufffd" if found[1] else found[0], text)
+    if guard := _GUARD.match(text):
+        return text[guard.end() :]
+    call = _CALLBACK.match(text)
+    end = text.rstrip("; \t\r\n")
+    if call and end.endswith(")"):
+        return end[call.end() : -1]
+    return mended(text) if lenient else text
 
 
 def _not_json(document: bytes | str, error: orjson.JSONDecodeError) -> SourceRefused | SourceUnavailable:

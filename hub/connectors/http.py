@@ -1,23 +1,20 @@
 """Talk HTTP to a source: the one place that signs, waits its turn, retries, caps, and says what went wrong."""
 
 import asyncio
-import ipaddress
 import math
-import re
-import socket
 import ssl
-from collections.abc import AsyncIterator, Callable, Iterable, Mapping
+from collections import OrderedDict
+from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
 from contextlib import asynccontextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from email.utils import parsedate_to_datetime
-from pathlib import Path
 from typing import Any, Literal, TypeAlias, TypeVar
 from urllib.parse import urlsplit
 
 import aiohttp
-import orjson
 from aiolimiter import AsyncLimiter
+from multidict import CIMultiDict
 from tenacity import (
     AsyncRetrying,
     RetryCallState,
@@ -28,36 +25,34 @@ from tenacity import (
 )
 from yarl import URL
 
-from hub.connectors.auth import Credentials, Request
-from hub.connectors.base import Limits, Options, Retry
-from hub.connectors.formats import NotReadable, looks_like_xml, parse_json, parse_xml, readable
+from hub.connectors.auth import Credentials
+from hub.connectors.base import Limits, Retry
+from hub.connectors.exchange import Answer, AnswerFormat, Request, WebPage, parse
+from hub.connectors.formats import NotReadable
+from hub.connectors.guard import Forbidden, guarded_socket
 from hub.connectors.masking import excerpt, hide
+from hub.connectors.tls import TOO_OLD, Tls, Trust
 from hub.connectors.urls import bare
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
+__all__ = ["Answer", "AnswerFormat", "LoginExpired", "NotThere", "Session", "Tls", "Web", "parse", "retry_after"]
+
 T = TypeVar("T")
-AnswerFormat: TypeAlias = Literal["auto", "json", "xml"]
 
 _WORTH_ANOTHER_TRY = frozenset({408, 425, 429})
 _REDIRECTS = frozenset({301, 302, 303, 307, 308})
 _MOST_REDIRECTS = 3
 _CHUNK = 2**18
-_HTML = re.compile(rb"(?i)(?:\xef\xbb\xbf)?\s*<(?:!doctype\s+html|html\b)")
-
-# Where clouds keep their credentials. Private ranges stay open: that is where legacy systems live.
-_FORBIDDEN = tuple(
-    ipaddress.ip_network(network)
-    for network in ("169.254.0.0/16", "100.100.100.200/32", "0.0.0.0/32", "::/128", "fe80::/10", "fd00:ec2::254/128")
-)
-
-
-class Tls(Options):
-    ca: str | None = None
-    """A file of certificates (PEM) to trust beside the system's own; relative to connectors.yaml."""
+_MOST_REMEMBERED = 4096
+_SHORTEST_SESSION = 12  # characters; shorter cookies say things like `true`
 
 
 class LoginExpired(SourceRefused):
     """The source no longer takes our token: a new one may help, once."""
+
+
+class SentElsewhere(SourceRefused):
+    """The source answered with a redirect that is not followed: perhaps to its login page."""
 
 
 class NotThere(SourceRefused):
@@ -76,26 +71,6 @@ class SourceBusy(SourceUnavailable):
         self.retry_after = retry_after
 
 
-@dataclass(frozen=True, slots=True)
-class Answer:
-    """What came back, whole. `links` are its Link headers, `location` where a redirect points."""
-
-    status: int
-    reason: str
-    content_type: str
-    charset: str | None
-    body: bytes
-    links: list[str]
-    cookies: Mapping[str, str]
-    retry_after: str | None = None
-    location: str | None = None
-
-    @property
-    def text(self) -> str:
-        """The beginning of the body, for messages: never read as data."""
-        return readable(self.body[:8192], self.charset)
-
-
 Explain: TypeAlias = Callable[[Request, Answer], None]
 """Raise what the body of an answer that is no success says, where it says more than its status; or return."""
 
@@ -109,29 +84,30 @@ class Web:
         retry: Retry,
         signer: Credentials,
         *,
-        ca: Path | None = None,
+        trust: Trust | None = None,
         secrets: Iterable[str] = (),
         explain: Explain | None = None,
     ) -> None:
         self._limits = limits
         self._retry = retry
         self._signer = signer
-        self._ca = ca
+        self._trust = trust or Trust()
         self._secrets = list(secrets)
         self._explain = explain
-        self._tls: ssl.SSLContext | None = None
-        self._pace: tuple[asyncio.AbstractEventLoop, AsyncLimiter] | None = None
+        self._tls: ssl.SSLContext | Literal[True] | None = None
+        self._kept: _Kept | None = None
 
     @asynccontextmanager
     async def session(self) -> AsyncIterator["Session"]:
         """Open connections for one run."""
         connector = aiohttp.TCPConnector(
-            limit=self._limits.concurrency, socket_factory=_guarded_socket, ssl=self._trust(), ttl_dns_cache=60
+            limit=self._limits.concurrency, socket_factory=guarded_socket, ssl=self._context(), ttl_dns_cache=60
         )
+        kept = self._kept_between_runs()
         async with aiohttp.ClientSession(
             connector=connector,
             timeout=aiohttp.ClientTimeout(total=self._limits.timeout.total_seconds()),
-            cookie_jar=aiohttp.DummyCookieJar(),
+            cookie_jar=kept.jar,
             headers={"User-Agent": "appeal-hub"},
             read_bufsize=_CHUNK,
             trust_env=False,
@@ -141,30 +117,33 @@ class Web:
                 self._limits,
                 self._retry,
                 signer=self._signer,
-                limiter=self._limiter(),
+                limiter=kept.limiter,
                 secrets=self._secrets,
                 explain=self._explain,
             )
 
-    def _trust(self) -> ssl.SSLContext | Literal[True]:
-        if self._ca is None:
-            return True  # aiohttp has the system's certificates read already, which takes longer than a page.
+    def _context(self) -> ssl.SSLContext | Literal[True]:
         if self._tls is None:
-            context = ssl.create_default_context()
-            try:
-                context.load_verify_locations(self._ca)
-            except OSError as error:
-                raise SourceRefused(f"tls.ca: {error.strerror or 'no certificates in it'}: {self._ca}") from None
-            self._tls = context
+            self._tls = self._trust.context()
         return self._tls
 
-    def _limiter(self) -> AsyncLimiter:
-        # Kept between runs, so that two runs in a row keep the rate too; a limiter belongs to one event loop.
+    def _kept_between_runs(self) -> "_Kept":
         loop = asyncio.get_running_loop()
-        if self._pace is None or self._pace[0] is not loop:
+        if self._kept is None or self._kept.loop is not loop:
             rate = self._limits.rate
-            self._pace = (loop, AsyncLimiter(rate.count, rate.per.total_seconds()))
-        return self._pace[1]
+            # Cookies go back to the host that set them only; the jar holds so many and no more.
+            jar = aiohttp.CookieJar(unsafe=True)
+            self._kept = _Kept(loop, AsyncLimiter(rate.count, rate.per.total_seconds()), jar)
+        return self._kept
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """What outlives a run: its pace, so that two runs in a row keep the rate too, and the source's cookies."""
+
+    loop: asyncio.AbstractEventLoop
+    limiter: AsyncLimiter
+    jar: aiohttp.CookieJar
 
 
 class Session:
@@ -191,6 +170,7 @@ class Session:
         self._at_once = asyncio.Semaphore(limits.concurrency)
         self._logins = 0
         self._renewed = False
+        self._answers: OrderedDict[Hashable, Any] = OrderedDict()
         self._jitter = wait_random_exponential(
             multiplier=2 * retry.wait.shortest.total_seconds(),
             min=retry.wait.shortest.total_seconds(),
@@ -211,12 +191,23 @@ class Session:
         )
         return await retrying(self._attempt, request, read)
 
+    async def once(self, key: Hashable, ask: Callable[[], Awaitable[T]]) -> T:
+        """Ask the first time in this run only; beyond so many answers, the one unused for longest is forgotten."""
+        if key not in self._answers:
+            self._answers[key] = await ask()
+        self._answers.move_to_end(key)
+        if len(self._answers) > _MOST_REMEMBERED:
+            self._answers.popitem(last=False)
+        answer: T = self._answers[key]
+        return answer
+
     def quote(self, text: str) -> str:
         """Quote a source's words so that they can stand in an error."""
         return excerpt(text, self._hidden())
 
     def _hidden(self) -> list[str]:
-        return [*self._secrets, *self._signer.secrets()]
+        cookies = [cookie.value for cookie in self._http.cookie_jar if len(cookie.value) >= _SHORTEST_SESSION]
+        return [*self._secrets, *self._signer.secrets(), *cookies]
 
     def _wait(self, state: RetryCallState) -> float:
         drawn = float(self._jitter(state))
@@ -228,7 +219,8 @@ class Session:
         login = self._logins
         try:
             return await self._ask_and_read(request, read)
-        except LoginExpired:
+        except (LoginExpired, SentElsewhere, WebPage):
+            # A session that has ended is told by a code, by a redirect to the login page, or by that page itself.
             if not self._may_renew(login):
                 raise
         return await self._ask_and_read(request, read)
@@ -239,6 +231,7 @@ class Session:
             return True  # another request has renewed it while this one was under way
         if self._renewed or not self._signer.renew():
             return False
+        self._http.cookie_jar.clear()
         self._renewed = True
         self._logins += 1
         return True
@@ -247,58 +240,71 @@ class Session:
         signed = await self._signer.sign(request, self._ask_unsigned)
         return await self._ask(signed, read)
 
-    async def _ask_unsigned(self, request: Request, read: Callable[[Answer], Any] | None = None) -> Any:
-        read = read or (lambda answer: (parse(answer) if answer.body else None, answer.cookies))
+    async def _ask_unsigned(self, request: Request, read: Callable[[Answer], T]) -> T:
         try:
-            return await self._ask(request, read)
+            return await self._ask(request, read, self._visit)
         except LoginExpired as error:
             # Asking twice with the same password could lock the account.
             raise SourceRefused(error.message, hint="check the credentials under `auth`") from None
 
-    async def _ask(self, request: Request, read: Callable[[Answer], T]) -> T:
+    async def _ask(
+        self,
+        request: Request,
+        read: Callable[[Answer], T],
+        send: Callable[[Request], Awaitable[Answer]] | None = None,
+    ) -> T:
         place = f"{request.method} {hide(bare(request.url), self._hidden())}"
         async with self._at_once, self._limiter:
             try:
-                answer = await self._send(request)
+                answer = await (send or self._send)(request)
             # `from None` below: aiohttp's own words hold the URL with its query, and so perhaps a key.
             except TimeoutError:
                 seconds = f"{self._limits.timeout.total_seconds():g} s"
                 raise SourceUnavailable(f"{place} gave no whole answer within {seconds}") from None
-            except (aiohttp.ClientError, OSError) as error:
+            except (aiohttp.ClientError, OSError, ValueError) as error:
                 raise _connection_error(place, error) from None
         try:
-            if self._explain is not None and not 200 <= answer.status < 300:
-                self._explain(request, answer)
-            self._judge(answer)
+            if send is None or answer.status not in _REDIRECTS:
+                if self._explain is not None and not 200 <= answer.status < 300:
+                    self._explain(request, answer)
+                self._judge(answer)
             return read(answer)
         except SourceError as error:
             error.message = f"{place} {hide(error.message, self._hidden())}"
             error.args = (error.message,)
             raise
 
+    async def _visit(self, request: Request) -> Answer:
+        """Ask as a browser does: after a form was posted, go where the source sends us, on its own host.
+
+        Where that fails, what the form was answered counts: its cookies are what a login is for.
+        """
+        answer, url = await self._send(request), request.target()
+        for _ in range(_MOST_REDIRECTS):
+            if (there := _next_stop(url, answer)) is None:
+                break
+            following = await self._send(Request("GET", str(there)))
+            if following.status >= 400:
+                break
+            answer, url = replace(following, cookies={**answer.cookies, **following.cookies}), there
+        return answer
+
     async def _send(self, request: Request) -> Answer:
-        url = URL(request.url).extend_query(request.query) if request.query else URL(request.url)
+        url = request.target()
         for _ in range(_MOST_REDIRECTS):
             answer = await self._exchange(request, url)
-            if answer.status not in _REDIRECTS or answer.location is None or request.method != "GET":
-                return answer
-            there = url.join(URL(answer.location))
-            if there.origin() != url.origin():
+            there = _next_stop(url, answer) if request.method == "GET" else None
+            if there is None:
                 return answer
             url = there
         return answer
 
     async def _exchange(self, request: Request, url: URL) -> Answer:
-        headers = dict(request.headers)
-        content: Any = request.form
-        if request.text is not None:
-            content = request.text.encode(request.encoding)
-            headers["Content-Type"] = request.kind
-        elif request.body is not None:
-            content = orjson.dumps(request.body)
-            headers.setdefault("Content-Type", "application/json")
+        body, kind = request.content() or (None, "")
+        headers = CIMultiDict({"Content-Type": kind} if kind else {})
+        headers.update(request.headers)
         async with self._http.request(
-            request.method, url, headers=headers, data=content, allow_redirects=False
+            request.method, url, headers=headers, data=body, allow_redirects=False
         ) as response:
             return Answer(
                 status=response.status,
@@ -306,10 +312,8 @@ class Session:
                 content_type=response.content_type,
                 charset=response.charset,
                 body=await self._body(response),
-                links=response.headers.getall("Link", []),
+                headers=response.headers,
                 cookies={name: morsel.value for name, morsel in response.cookies.items()},
-                retry_after=response.headers.get("Retry-After"),
-                location=response.headers.get("Location"),
             )
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
@@ -330,12 +334,12 @@ class Session:
 
     def _judge(self, answer: Answer) -> None:
         status = answer.status
-        if 200 <= status < 300:
+        if 200 <= status < 300 or answer.is_nothing:
             return
         if status in _REDIRECTS:
-            host = urlsplit(answer.location or "").netloc.rpartition("@")[2] or "another path"
-            raise SourceRefused(
-                f"answered {status}, a redirect to {host}", hint="set `url` to where it went, if you trust it"
+            raise SentElsewhere(
+                f"answered {status}, a redirect to {_host_of(answer.location)}",
+                hint="set `url` to where it went, if you trust it",
             )
         said = f"answered {status} {answer.reason}: {self.quote(answer.text)!r}"
         if status == 401:
@@ -347,26 +351,22 @@ class Session:
         raise NotThere(said) if status in {404, 410} else SourceRefused(said)
 
 
-def parse(answer: Answer, *, answer_format: AnswerFormat = "auto", encoding: str | None = None) -> Any:
-    """Parse an answer as what it says, or looks like; None for 204.
-
-    An HTML page is an error whatever its status: read as no tickets, it would hide an outage.
-    """
-    if answer.status == 204:
+def _next_stop(url: URL, answer: Answer) -> URL | None:
+    """Where a redirect leads, as long as that is on the same host by the same scheme."""
+    if answer.status not in _REDIRECTS or answer.location is None:
         return None
-    if not answer.body.strip():
-        raise NotReadable("answered 200 with an empty body", hint="an empty list would be []")
-    markup = looks_like_xml(answer.body)
-    if markup and (answer_format == "json" or looks_like_html(answer.body) or "html" in answer.content_type):
-        wanted = "XML" if answer_format == "xml" else "JSON"
-        raise NotReadable(f"answered not {wanted} but {answer.content_type}: {excerpt(answer.text)!r}")
-    read = parse_xml if markup or answer_format == "xml" else parse_json
-    return read(answer.body, charset=answer.charset, encoding=encoding)
+    try:
+        there = url.join(URL(answer.location))
+        return there if there.origin() == url.origin() else None
+    except ValueError:
+        return None
 
 
-def looks_like_html(body: bytes) -> bool:
-    """Tell a page for people, such as a login form, by how it begins."""
-    return _HTML.match(body) is not None
+def _host_of(location: str | None) -> str:
+    try:
+        return urlsplit(location or "").netloc.rpartition("@")[2] or "another path"
+    except ValueError:
+        return "what is no URL"
 
 
 def retry_after(header: str | None) -> float | None:
@@ -393,7 +393,7 @@ def _connection_error(place: str, error: Exception) -> SourceError:
     if isinstance(error, SourceError):
         return error
     cause = error.os_error if isinstance(error, aiohttp.ClientConnectorError) else error
-    if isinstance(cause, _Forbidden) or "is never asked" in str(cause):
+    if isinstance(cause, Forbidden) or "is never asked" in str(cause):
         return SourceRefused(f"{place}: {cause}")
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         reason = getattr(error.certificate_error, "verify_message", "") or "it does not fit the host"
@@ -401,24 +401,19 @@ def _connection_error(place: str, error: Exception) -> SourceError:
             f"{place}: the certificate of the source is not to be trusted: {reason}",
             hint="if the source has its own authority, name its certificate under tls.ca",
         )
+    if isinstance(cause, ssl.SSLError) and cause.reason in TOO_OLD:
+        return SourceRefused(
+            f"{place}: no TLS that both sides know ({cause.reason})",
+            hint="where the server cannot be renewed, write `tls: {legacy: true}`",
+        )
     if isinstance(error, aiohttp.InvalidURL | aiohttp.NonHttpUrlClientError):
         return SourceRefused(f"{place}: not a URL that can be asked")
+    if isinstance(error, ValueError):
+        return SourceRefused(f"{place}: cannot be asked: a header would hold a line break or another control character")
+    if isinstance(error, aiohttp.ClientResponseError) and "content-encoding" in error.message:
+        return SourceRefused(f"{place}: packs its answer in a way that was not asked for: {excerpt(error.message)}")
     if isinstance(error, aiohttp.ClientPayloadError):
         return SourceUnavailable(f"{place}: the connection broke off in the middle of the answer")
     if isinstance(cause, OSError):
         return SourceUnavailable(f"{place}: no connection ({cause.strerror or type(cause).__name__})")
     return SourceUnavailable(f"{place}: no answer ({type(error).__name__})")
-
-
-class _Forbidden(OSError):
-    """A name resolved to an address that is never asked."""
-
-
-def _guarded_socket(address: Any) -> socket.socket:
-    """Open a socket, after resolution, so that no name can lead to where clouds keep their credentials."""
-    family, kind, protocol, _, where = address
-    host = ipaddress.ip_address(str(where[0]).partition("%")[0])
-    plain = getattr(host, "ipv4_mapped", None) or host
-    if any(plain in network for network in _FORBIDDEN if network.version == plain.version):
-        raise _Forbidden(f"{plain} is never asked: cloud metadata lives there")
-    return socket.socket(family=family, type=kind, proto=protocol)

@@ -11,12 +11,20 @@ import orjson
 from pydantic import Field, field_validator, model_validator
 
 from hub.connectors.base import Limits, Options, Place, Push, Pushed, Reply, Terms
-from hub.connectors.formats import NotReadable, encoding_named, looks_like_xml, parse_json, parse_xml, strict_for
+from hub.connectors.formats import (
+    NotReadable,
+    encoding_named,
+    known_encoding,
+    looks_like_xml,
+    parse_json,
+    parse_xml,
+    strict_for,
+)
 from hub.connectors.masking import hide
 from hub.connectors.paths import Path, reader
 from hub.connectors.payloads import ErrorEnvelope, Records, judge
 from hub.connectors.proofs import Proof
-from hub.connectors.tables import CsvOptions, csv_rows, jsonl_rows, known_encoding
+from hub.connectors.tables import CsvOptions, csv_rows, jsonl_rows
 from hub.connectors.versions import TimeForms, version_reader
 from hub.errors import NotGenuine, SourceError
 from hub.model import Cursor, Page, Ticket

@@ -2,8 +2,8 @@
 
 from collections.abc import Sequence
 
-from hub.connectors.paging import At, ByOffset, ByPage, Paging, Turn
-from hub.connectors.since import Window
+from hub.connectors.paging import At, ByOffset, ByPage, Turn, Way
+from hub.connectors.windows import Window
 from hub.errors import SourceRefused
 from hub.model import Ticket
 
@@ -19,9 +19,9 @@ class LoopGuard:
         self._before: tuple[Window, Sequence[Ticket]] | None = None
         self._empty = 0
 
-    def next(self, at: At | None, turn: Turn, tickets: Sequence[Ticket], page: Paging, window: Window) -> At | None:
+    def next(self, at: At | None, turn: Turn, tickets: Sequence[Ticket], page: Way, window: Window) -> At | None:
         """Let the run go on to the page at `at`; None where a source only repeats its last. Raises SourceRefused."""
-        self._count()
+        self.count()
         repeated = bool(tickets) and self._before == (window, tickets)
         self._before = (window, tickets)
         if at is None:
@@ -36,7 +36,8 @@ class LoopGuard:
         self._must_be_new(at, turn, window)
         return at
 
-    def _count(self) -> None:
+    def count(self) -> None:
+        """Count one question. Raises SourceRefused beyond the limit."""
         if self._pages_left == 0:
             raise SourceRefused("gives more pages than limits.max_pages", hint="it goes round in circles, or raise it")
         self._pages_left -= 1
@@ -53,6 +54,6 @@ class LoopGuard:
             raise SourceRefused("leads to a page that this run has already read; its paging goes round in circles")
 
 
-def _may_end_so(turn: Turn, page: Paging) -> bool:
+def _may_end_so(turn: Turn, page: Way) -> bool:
     """Tell a source that gives its last page again and again from one that ignores us: that one gives full pages."""
-    return isinstance(page, ByPage | ByOffset) and not page.is_full(turn.tickets) and page.total(turn.payload) is None
+    return isinstance(page, ByPage | ByOffset) and not page.is_full(turn.tickets) and turn.total is None

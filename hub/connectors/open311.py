@@ -8,20 +8,24 @@ from zoneinfo import ZoneInfo
 
 from pydantic import Field, field_validator
 
-from hub.connectors.auth import Auth, Request, credentials
+from hub.connectors.auth import Auth, credentials
 from hub.connectors.base import Limits, Options, Place, Retry
+from hub.connectors.clocks import read_time, write_time
+from hub.connectors.exchange import Answer, Request, parse
 from hub.connectors.formats import NotReadable
-from hub.connectors.http import Answer, NotThere, Session, Tls, Web, parse
+from hub.connectors.http import NotThere, Session, Web
 from hub.connectors.masking import excerpt
-from hub.connectors.paging import PageSize, parameters_of
-from hub.connectors.since import Moment, Window, read_time, write_time
+from hub.connectors.paging import PageSize, parameters_of, size_parameters
+from hub.connectors.since import Moment
+from hub.connectors.tls import Tls
 from hub.connectors.urls import Url
+from hub.connectors.windows import Grid, Window
 from hub.errors import SourceRefused
 from hub.model import Cursor, Page, Ticket
 from hub.units import Duration
 
 _LONGEST_WINDOW = timedelta(days=90)
-_SHORTEST_WINDOW = timedelta(seconds=1)
+_SECOND = timedelta(seconds=1)
 
 
 class NumberedPages(Options):
@@ -115,13 +119,18 @@ class Open311:
         self._options = options
         self._start = options.start if options.start.tzinfo else options.start.replace(tzinfo=place.timezone)
         self._zone = place.timezone
+        self._grid = Grid(_SECOND, place.timezone)
         self._speaks = options.format
-        ca = place.folder / options.tls.ca if options.tls.ca else None
-        self._web = Web(options.limits, options.retry, credentials(options.auth), ca=ca)
+        self._web = Web(
+            options.limits,
+            options.retry,
+            credentials(options.auth, place.timezone),
+            trust=options.tls.at(place.folder),
+        )
 
     def between(self, start: datetime, end: datetime) -> Cursor:
         """Return the cursor of a walk over what was requested in a stretch of the past."""
-        return _write_cursor(None, _Step(end, _window_from(start, self._options.window, end)))
+        return _write_cursor(None, _Step(end, self._grid.window(start, self._options.window, end)))
 
     async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:
         """Walk windows of requested_datetime from where the last run ended, less `rescan`, to now.
@@ -134,8 +143,8 @@ class Open311:
         async with self._web.session() as session:
             for _ in range(self._options.limits.max_pages):
                 tickets = await self._ask(session, step)
-                if self._is_cut(tickets, step):
-                    step = replace(step, window=_first_half(step.window))
+                if self._is_cut(tickets, step) and (half := self._grid.first_half(step.window)):
+                    step = replace(step, window=half)
                     continue
                 following = self._after(step, tickets, before)
                 yield Page(_oldest_first(tickets), _write_cursor(since if following else step.started, following))
@@ -148,10 +157,10 @@ class Open311:
         if since is not None and self._options.updated_after is not None:
             return _Step(now, Window(since - self._options.overlap, now), changed=True)
         start = min(self._start if since is None else max(self._start, min(since, now) - self._options.rescan), now)
-        return _Step(now, _window_from(start, self._options.window, now))
+        return _Step(now, self._grid.window(start, self._options.window, now))
 
     def _is_cut(self, tickets: list[Ticket], step: _Step) -> bool:
-        """Tell whether the server may have left out the rest of a window; a second is not cut any further."""
+        """Tell whether the server may have left out the rest of a window."""
         if self._options.page is not None or step.changed or len(tickets) < self._options.row_limit:
             return False
         if _ignores(step.window, tickets, self._zone):
@@ -159,7 +168,7 @@ class Open311:
                 f"gives {len(tickets)} requests, some from outside the dates asked for",
                 hint="it seems to ignore start_date and end_date, and to cut its list: set `page` or `updated_after`",
             )
-        return _length(step.window) > _SHORTEST_WINDOW
+        return True
 
     def _after(self, step: _Step, tickets: list[Ticket], before: list[Ticket]) -> _Step | None:
         """Give the next question; a page that repeats the one before it ends its window."""
@@ -168,8 +177,8 @@ class Open311:
         if step.changed or step.window.end >= step.started:
             return None
         # A window that had to be halved is a hint at how busy the next one is.
-        length = min(self._options.window, 2 * _length(step.window))
-        return _Step(step.started, _window_from(step.window.end, length, step.started))
+        length = min(self._options.window, 2 * step.window.length)
+        return _Step(step.started, self._grid.window(step.window.end, length, step.started))
 
     async def _ask(self, session: Session, step: _Step) -> list[Ticket]:
         if self._speaks == "xml":
@@ -187,8 +196,7 @@ class Open311:
         if options.jurisdiction:
             query["jurisdiction_id"] = options.jurisdiction
         if options.page:
-            query |= {options.page.send: str(step.number)}
-            query |= {options.page.size.send: str(options.page.size.value)} if options.page.size else {}
+            query |= {options.page.send: str(step.number)} | size_parameters(options.page.size)
         return Request("GET", f"{options.url.rstrip('/')}/requests.{form}", query | self._period(step))
 
     def _period(self, step: _Step) -> dict[str, str]:
@@ -214,18 +222,6 @@ def _read(answer: Answer) -> list[Ticket]:
     if found and all(row.keys() <= {"code", "description"} for row in found):
         raise SourceRefused(f"answered 200 with an error: {excerpt(str(found))!r}")
     return found
-
-
-def _window_from(start: datetime, length: timedelta, until: datetime) -> Window:
-    return Window(start, min(start + length, until))
-
-
-def _length(window: Window) -> timedelta:
-    return window.end - window.start if window.start else timedelta()
-
-
-def _first_half(window: Window) -> Window:
-    return Window(window.start, window.end - _length(window) / 2)
 
 
 def _ignores(window: Window, tickets: list[Ticket], zone: ZoneInfo) -> bool:

@@ -2,16 +2,19 @@
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass
-from typing import Annotated, Any, Literal, TypeAlias
+from dataclasses import dataclass, field
+from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
 from pydantic import Field, model_validator
 
 from hub.connectors.base import Options
 from hub.connectors.paths import Path, reader
+from hub.model import Ticket
 
 At: TypeAlias = int | str
 """Where a page is: its number, its offset, a cursor or a URL."""
+
+_HEADERS = "@headers."
 
 
 @dataclass(frozen=True, slots=True)
@@ -19,7 +22,7 @@ class Turn:
     """One page as it was read.
 
     `at` is where it was asked for, `seen` counts the tickets of this walk, this page's included, and `stale` tells that
-    every one of them is older than what was asked for.
+    every one of them is older than what was asked for. `last` is the last ticket, `total` how many there are in all.
     """
 
     at: At | None
@@ -28,13 +31,48 @@ class Turn:
     seen: int
     link: str | None = None
     stale: bool = False
+    last: Ticket | None = None
+    total: int | None = None
+    headers: Mapping[str, str] = field(default_factory=dict)
+
+    def told(self, path: str) -> Any:
+        """Read what the answer says at a path; `@headers.X-Next` is a header of it."""
+        return _told(path, self.payload, self.headers)
+
+
+def _told(path: str, payload: Any, headers: Mapping[str, str]) -> Any:
+    return headers.get(path.removeprefix(_HEADERS)) if path.startswith(_HEADERS) else reader(path)(payload)
+
+
+class Way(Protocol):
+    """A way of paging, as those know it who walk it."""
+
+    @property
+    def by(self) -> str: ...
+
+    def first(self) -> At | None:
+        """Say where the first page is."""
+
+    def after(self, turn: Turn) -> At | None:
+        """Say where the next page is; None after the last. May raise SourceRefused."""
+
+    def kept(self, turn: Turn) -> At | None:
+        """Say where the next run goes on, where a place outlives the run."""
+
+    def total(self, payload: Any, headers: Mapping[str, str] | None = None) -> int | None:
+        """Read how many tickets the source says there are."""
 
 
 class PageSize(Options):
-    send: str
-    """The parameter that carries the page size."""
+    send: str | None = None
+    """The parameter that carries the page size; left out where the URL or the body says it already."""
     value: int = Field(100, ge=1, le=100_000)
     """How many tickets to ask for at once."""
+
+
+def size_parameters(size: PageSize | None) -> dict[str, str]:
+    """Say what to send to be given pages of that size."""
+    return {size.send: str(size.value)} if size and size.send else {}
 
 
 class _Sized(Options):
@@ -52,39 +90,57 @@ class _Sized(Options):
     def parameters(self, at: At | None) -> dict[str, str]:
         """Say what to send for the page at `at`."""
         del at
-        return {self.size.send: str(self.size.value)} if self.size else {}
+        return size_parameters(self.size)
 
-    def total(self, payload: Any) -> int | None:
+    def total(self, payload: Any, headers: Mapping[str, str] | None = None) -> int | None:
         """Read how many tickets the source says there are."""
-        del payload
+        del payload, headers
+        return None
+
+    def kept(self, turn: Turn) -> At | None:
+        """Say where the next run goes on, where a place outlives the run."""
+        del turn
         return None
 
     def is_full(self, tickets: int) -> bool:
         return self.size is not None and tickets >= self.size.value
 
-
-class _Counted(_Sized):
-    total_path: Path | None = Field(None, alias="total")
-    """Where the answer says how many tickets there are in all."""
-    until: Literal["empty", "short", "seen"] = "empty"
-    """The last page is empty, or shorter than `size`, or (read newest first) holds nothing newer than the last run."""
-
     @model_validator(mode="after")
-    def _short_of_what(self) -> "_Counted":
-        if self.until == "short" and self.size is None:
+    def _short_of_what(self) -> "_Sized":
+        if getattr(self, "until", "") == "short" and self.size is None:
             raise ValueError("`until: short` needs `size`, or no page would count as short")
         return self
 
-    def total(self, payload: Any) -> int | None:
-        return whole_number(reader(self.total_path)(payload)) if self.total_path else None
+    def _is_enough(self, turn: Turn, until: str) -> bool:
+        """Tell whether the run may end with this page, whatever the source says."""
+        return (until == "short" and not self.is_full(turn.tickets)) or (until == "seen" and turn.stale)
+
+
+class _Told(_Sized):
+    more: Path | None = None
+    """Where the answer says true while there is more, such as `meta.has_more`."""
+    end: Path | None = None
+    """Where the answer says true on the last page, such as `end_of_stream`."""
 
     def _is_last(self, turn: Turn) -> bool:
-        if turn.tickets == 0 or (self.until == "short" and not self.is_full(turn.tickets)):
+        if self.more and not is_yes(turn.told(self.more)):
             return True
-        if self.until == "seen" and turn.stale:
+        return bool(self.end and is_yes(turn.told(self.end)))
+
+
+class _Counted(_Told):
+    total_path: Path | None = Field(None, alias="total")
+    """Where the answer says how many tickets there are in all; `@headers.X-Total-Count` is a header of it."""
+    until: Literal["empty", "short", "seen"] = "empty"
+    """The last page is empty, or shorter than `size`, or (read newest first) holds nothing newer than the last run."""
+
+    def total(self, payload: Any, headers: Mapping[str, str] | None = None) -> int | None:
+        return whole_number(_told(self.total_path, payload, headers or {})) if self.total_path else None
+
+    def _is_last(self, turn: Turn) -> bool:
+        if turn.tickets == 0 or self._is_enough(turn, self.until):
             return True
-        total = self.total(turn.payload)
-        return total is not None and turn.seen >= total
+        return super()._is_last(turn) or (turn.total is not None and turn.seen >= turn.total)
 
 
 class ByPage(_Counted):
@@ -106,7 +162,7 @@ class ByPage(_Counted):
 
     def after(self, turn: Turn) -> At | None:
         number = whole_number(turn.at) or 0
-        pages = whole_number(reader(self.pages)(turn.payload)) if self.pages else None
+        pages = whole_number(turn.told(self.pages)) if self.pages else None
         if self._is_last(turn) or (pages is not None and number - self.start + 1 >= pages):
             return None
         return number + 1
@@ -118,28 +174,27 @@ class ByOffset(_Counted):
     by: Literal["offset"]
     send: str = "offset"
     """The parameter that carries the number of tickets to skip."""
+    to: str | None = None
+    """The parameter that carries the last row, for sources that are asked for a range of rows; needs `size`."""
+    start: int = Field(0, ge=0, le=1, alias="first")
+    """The number of the first row, where the source counts from 1."""
+
+    @model_validator(mode="after")
+    def _range_of_what(self) -> "ByOffset":
+        if self.to is not None and self.size is None:
+            raise ValueError("`to` needs `size`, or no row would be the last")
+        return self
 
     def first(self) -> At:
-        return 0
+        return self.start
 
     def parameters(self, at: At | None) -> dict[str, str]:
-        return {self.send: str(at), **super().parameters(at)}
+        last = {self.to: str((whole_number(at) or 0) + self.size.value - 1)} if self.to and self.size else {}
+        return {self.send: str(at), **last, **super().parameters(at)}
 
     def after(self, turn: Turn) -> At | None:
         # By what came, not by what was asked: a source that caps the size would skip tickets otherwise.
         return None if self._is_last(turn) else (whole_number(turn.at) or 0) + turn.tickets
-
-
-class _Told(_Sized):
-    more: Path | None = None
-    """Where the answer says true while there is more, such as `meta.has_more`."""
-    end: Path | None = None
-    """Where the answer says true on the last page, such as `end_of_stream`."""
-
-    def _is_last(self, turn: Turn) -> bool:
-        if self.more and not is_yes(reader(self.more)(turn.payload)):
-            return True
-        return bool(self.end and is_yes(reader(self.end)(turn.payload)))
 
 
 class ByCursor(_Told):
@@ -152,6 +207,8 @@ class ByCursor(_Told):
     """Where the answer holds the cursor of the next page."""
     keep: bool = False
     """The cursor stays good between runs: the next run goes on from it, and `since` is sent only without one."""
+    until: Literal["told", "short", "seen"] = "told"
+    """Besides where the source says so: a page shorter than `size`, or (read newest first) older than the last run."""
 
     def sends_since(self, at: At | None) -> bool:
         return at is None or not self.keep
@@ -164,12 +221,53 @@ class ByCursor(_Told):
         # The same cursor over an empty page is how some feeds say that nothing is new.
         if following is None or self._is_last(turn) or (turn.tickets == 0 and following == turn.at):
             return None
-        return following
+        return None if self._is_enough(turn, self.until) else following
+
+    def kept(self, turn: Turn) -> At | None:
+        following = self.following(turn) if self.keep else None
+        return turn.at if self.keep and following is None else following
 
     def following(self, turn: Turn) -> At | None:
         """Read the cursor that stands in the answer, whether or not there is more."""
-        found = reader(self.next)(turn.payload)
-        return found if isinstance(found, int | str) and not isinstance(found, bool) and found != "" else None
+        return _place(turn.told(self.next))
+
+
+class ByLast(_Sized):
+    """The next page begins after the last ticket of this one."""
+
+    by: Literal["last"]
+    send: str = "after"
+    """The parameter that carries what the last ticket holds."""
+    key: Path = Field(alias="from")
+    """Where a ticket holds it, such as `tid`; the list must be sorted by it."""
+    start: At | None = Field(None, alias="first")
+    """What to send for the first page; left out, nothing."""
+    until: Literal["empty", "short", "seen"] = "empty"
+    """The last page is empty, or shorter than `size`, or (read newest first) holds nothing newer than the last run."""
+    keep: bool = False
+    """The list only grows at its end: the next run goes on after the last ticket of this one."""
+
+    def first(self) -> At | None:
+        return self.start
+
+    def sends_since(self, at: At | None) -> bool:
+        return at == self.start or not self.keep
+
+    def parameters(self, at: At | None) -> dict[str, str]:
+        return {**super().parameters(at), **({} if at is None else {self.send: str(at)})}
+
+    def after(self, turn: Turn) -> At | None:
+        following = self.following(turn)
+        # A source that answers from the last ticket on, that one included, ends with nothing but it.
+        return None if following == turn.at or self._is_enough(turn, self.until) else following
+
+    def kept(self, turn: Turn) -> At | None:
+        following = self.following(turn) if self.keep else None
+        return turn.at if self.keep and following is None else following
+
+    def following(self, turn: Turn) -> At | None:
+        """Read what the last ticket holds."""
+        return _place(reader(self.key)(turn.last)) if turn.last is not None else None
 
 
 class ByNextUrl(_Told):
@@ -178,25 +276,31 @@ class ByNextUrl(_Told):
     by: Literal["next_url"]
     next: Path
     """Where the answer holds the URL of the next page, such as `links.next`."""
+    until: Literal["told", "seen"] = "told"
+    """Besides where the source says so: (read newest first) a page that holds nothing newer than the last run."""
 
     def sends_since(self, at: At | None) -> bool:
         return at is None
 
     def after(self, turn: Turn) -> At | None:
-        found = reader(self.next)(turn.payload)
-        return found if isinstance(found, str) and found and not self._is_last(turn) else None
+        found = turn.told(self.next)
+        if not isinstance(found, str) or not found or self._is_last(turn):
+            return None
+        return None if self._is_enough(turn, self.until) else found
 
 
 class ByLink(_Sized):
     """The Link header of each answer holds the URL of the next page (RFC 8288)."""
 
     by: Literal["link"]
+    until: Literal["told", "seen"] = "told"
+    """Besides where the source says so: (read newest first) a page that holds nothing newer than the last run."""
 
     def sends_since(self, at: At | None) -> bool:
         return at is None
 
     def after(self, turn: Turn) -> At | None:
-        return turn.link
+        return None if self._is_enough(turn, self.until) else turn.link
 
 
 class OnePage(_Sized):
@@ -209,7 +313,13 @@ class OnePage(_Sized):
         return None
 
 
-Paging: TypeAlias = Annotated[ByPage | ByOffset | ByCursor | ByNextUrl | ByLink | OnePage, Field(discriminator="by")]
+Paging: TypeAlias = Annotated[
+    ByPage | ByOffset | ByCursor | ByLast | ByNextUrl | ByLink | OnePage, Field(discriminator="by")
+]
+
+
+def _place(found: Any) -> At | None:
+    return found if isinstance(found, int | str) and not isinstance(found, bool) and found != "" else None
 
 
 def next_link(headers: list[str]) -> str | None:

@@ -6,10 +6,12 @@ from typing import Any
 from pydantic import Field
 
 from hub.connectors.base import Options
-from hub.connectors.http import LoginExpired
+from hub.connectors.formats import parse_json, parse_xml
+from hub.connectors.http import LoginExpired, NotThere
 from hub.connectors.masking import excerpt
 from hub.connectors.paths import Path, is_plain, missing, reader
-from hub.errors import SourceRefused, SourceUnavailable
+from hub.connectors.places import keys_of as split
+from hub.errors import SourceError, SourceRefused, SourceUnavailable
 from hub.model import Ticket
 
 
@@ -26,6 +28,12 @@ class ErrorEnvelope(Options):
     """Codes worth asking again for, such as "busy"."""
     expired: Sequence[int | str] = ()
     """Codes that say the token is no longer good: logs in again, once a run."""
+    absent: Sequence[int | str] = ()
+    """Codes that say that there is nothing: a list is empty then, and the detail of a ticket null."""
+
+
+class NothingThere(NotThere):
+    """The envelope of an answer says that there is nothing: no such ticket, or none at all."""
 
 
 class Records:
@@ -55,12 +63,44 @@ class Records:
         # XML leaves out an element that would be empty, so only its root must be there.
         absent = missing(path.split(".")[0] if markup else path, payload)
         if absent is not None:
-            raise SourceRefused(f"holds no `{absent}` of `records: {path}`; it holds {keys_of(payload)}")
+            raise SourceRefused(
+                f"holds no `{absent}` of `records: {path}`; it holds {keys_of(payload)}",
+                hint=f"if that is how it says that there are none, write `records: {path} || `[]``",
+            )
 
 
 def keys_of(payload: Any) -> str:
     """Name what stands at the top of an answer, for messages."""
     return ", ".join(list(payload)[:12]) if isinstance(payload, dict) else f"a {type(payload).__name__}"
+
+
+def opened_inside(payload: Any, paths: Iterable[str], *, lenient: bool = False) -> Any:
+    """Parse the JSON or XML that stands as a text at these paths; a text that is neither stays as it is."""
+    for path in paths:
+        payload = _opened_at(payload, split(path), lenient)
+    return payload
+
+
+def _opened_at(value: Any, keys: Sequence[str], lenient: bool) -> Any:
+    if isinstance(value, list):
+        return [_opened_at(each, keys, lenient) for each in value]
+    if not keys:
+        return _parsed(value, lenient) if isinstance(value, str) else value
+    if not isinstance(value, dict) or keys[0] not in value:
+        return value
+    return {**value, keys[0]: _opened_at(value[keys[0]], keys[1:], lenient)}
+
+
+def _parsed(text: str, lenient: bool) -> Any:
+    start = text.lstrip("\ufeff \t\r\n")[:1]
+    if start not in {"{", "[", "<"}:
+        return text
+    try:
+        if start == "<":
+            return parse_xml(text.encode(), encoding="utf-8")
+        return parse_json(text.encode(), lenient=lenient)
+    except (SourceError, UnicodeError):
+        return text
 
 
 def judge(payload: Any, envelope: ErrorEnvelope) -> None:
@@ -74,7 +114,7 @@ def judge(payload: Any, envelope: ErrorEnvelope) -> None:
         raise SourceUnavailable(said)
     if _among(code, envelope.expired):
         raise LoginExpired(said, hint="check `auth`")
-    raise SourceRefused(said)
+    raise NothingThere(said) if _among(code, envelope.absent) else SourceRefused(said)
 
 
 def _among(code: Any, codes: Iterable[Any]) -> bool:

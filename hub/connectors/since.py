@@ -2,15 +2,17 @@
 
 from collections.abc import Iterable
 from dataclasses import dataclass, replace
-from datetime import UTC, date, datetime, time, timedelta
-from typing import Annotated, Any
+from datetime import date, datetime, time, timedelta
+from typing import Annotated, Any, Literal
 from zoneinfo import ZoneInfo
 
-from pydantic import BeforeValidator, WithJsonSchema, field_validator, model_validator
+from pydantic import BeforeValidator, Field, WithJsonSchema, field_validator, model_validator
 
 from hub.connectors.base import Options
+from hub.connectors.clocks import TimeFormat, in_zone, read_time, tick, write_time
 from hub.connectors.paging import At
 from hub.connectors.paths import Path, Reader
+from hub.connectors.windows import Grid, Window
 from hub.errors import SourceRefused
 from hub.model import Cursor
 from hub.units import Duration
@@ -37,13 +39,13 @@ Moment = Annotated[
 class Since(Options):
     """How to ask only for what is new."""
 
-    field: Path
-    """Where a ticket holds the time that `send` is compared with: its last update, or its creation."""
+    field: Path | None = None
+    """Where a ticket holds the time that is asked by: its last update, or its creation; left out, our clock counts."""
     send: str | tuple[str, str] | None = None
     """The parameter that carries the time to start from, or two: from and until. Needless with `until: seen`."""
-    format: str = "iso"
+    format: TimeFormat = "iso"
     """How `send` writes the time: `iso` (UTC), `epoch_s`, `epoch_ms`, or a strftime pattern in the source's zone."""
-    read: str | None = None
+    read: TimeFormat | None = None
     """How `field` writes it, where that is not `format`."""
     overlap: Duration = timedelta(minutes=5)
     """Ask again for this much before the newest ticket: for what was committed late, and for clocks that differ."""
@@ -51,38 +53,35 @@ class Since(Options):
     """Walk from `start` to now in steps of this length, one question each."""
     start: Moment | None = None
     """Where the first run starts; left out, it asks for everything."""
+    end: Literal["exclusive", "inclusive"] = "exclusive"
+    """Of a format that knows whole days only: whether the answer holds the day of `until` as well."""
+    cap: int | None = Field(None, ge=2)
+    """The most tickets that a question answers, where the source cuts without a word: windows are halved until less."""
 
     @field_validator("send", mode="before")
     @classmethod
     def _pair(cls, value: Any) -> Any:
         return tuple(value) if isinstance(value, list) else value
 
-    @field_validator("format", "read")
-    @classmethod
-    def _known(cls, value: str | None) -> str | None:
-        if value is None or value in {"iso", "epoch_s", "epoch_ms"} or "%" in value:
-            return value
-        raise ValueError(f"{value!r} is not iso, epoch_s, epoch_ms or a pattern such as %Y-%m-%d %H:%M:%S")
-
     @model_validator(mode="after")
     def _start_is_needed(self) -> "Since":
-        if self.start is None and (self.window is not None or isinstance(self.send, tuple)):
+        if self.start is None and (self.window is not None or self.cap is not None or isinstance(self.send, tuple)):
             raise ValueError(
                 "windows, and a `send` of two parameters, need `start`: the first run must begin somewhere"
             )
-        if self.window is not None and not isinstance(self.send, tuple):
-            raise ValueError("`window` needs a `send` of two parameters, from and until")
+        if isinstance(self.send, str) and (self.cap is not None or self.window not in (None, self._tick)):
+            raise ValueError("`window` and `cap` need a `send` of two parameters, from and until")
         if self.window is not None and self.window <= timedelta():
             raise ValueError("`window` must be longer than nothing")
         return self
 
+    @property
+    def _tick(self) -> timedelta:
+        return tick(self.format)
 
-@dataclass(frozen=True, slots=True)
-class Window:
-    """The stretch of time one walk asks for; an open start asks for everything."""
-
-    start: datetime | None
-    end: datetime
+    def grid(self, zone: ZoneInfo) -> Grid:
+        """What the source's filter can tell apart."""
+        return Grid(self._tick, zone)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,16 +116,29 @@ def begin(mark: Mark, options: Since | None, *, now: datetime, zone: ZoneInfo, f
     return replace(mark, walk=Walk(started=now, window=window, at=first if mark.kept is None else mark.kept))
 
 
-def stretch(options: Since | None, *, start: datetime, end: datetime, first: At | None, by: str) -> Mark:
-    """Start a walk over a stretch of the past. Raises SourceRefused where the source cannot be asked by time."""
-    if options is None or options.send is None:
+def stretch(
+    options: Since | None, *, start: datetime, end: datetime, zone: ZoneInfo, first: At | None, by: str, told: bool
+) -> Mark:
+    """Start a walk over a stretch of the past; `told` says that the texts of the question hold the time.
+
+    Raises SourceRefused where the source cannot be asked by time.
+    """
+    if options is None or (options.send is None and not told):
         raise SourceRefused("cannot be asked for a stretch of time", hint="it has no `since` with a `send`")
-    window = Window(start, min(start + options.window, end) if options.window else end)
+    grid = options.grid(zone)
+    window = grid.window(grid.floor(start), options.window, grid.ceil(end))
     return Mark(walk=Walk(started=end, window=window, at=first), by=by)
 
 
 def advance(
-    mark: Mark, options: Since | None, *, newest: datetime | None, at: At | None, seen: int, first: At | None
+    mark: Mark,
+    options: Since | None,
+    *,
+    zone: ZoneInfo,
+    newest: datetime | None,
+    at: At | None,
+    seen: int,
+    first: At | None,
 ) -> Mark:
     """Move on past a page: to the page at `at`, or to the next window, or to the end of the run."""
     if mark.walk is None:
@@ -134,20 +146,36 @@ def advance(
     walk = replace(mark.walk, newest=latest(mark.walk.newest, newest), at=at, seen=seen)
     if at is not None:
         return replace(mark, walk=walk)
-    if options is not None and options.window is not None and walk.window.end < walk.started:
-        following = Window(walk.window.end, min(walk.window.end + options.window, walk.started))
-        return replace(mark, walk=replace(walk, window=following, at=first, seen=0))
+    if options is not None and walk.window.start is not None:
+        grid = options.grid(zone)
+        if walk.window.end < (until := grid.ceil(walk.started)):
+            following = grid.window(walk.window.end, _next_length(options, walk.window), until)
+            return replace(mark, walk=replace(walk, window=following, at=first, seen=0))
     return replace(mark, since=_reached(mark.since, walk, options), walk=None)
+
+
+def halved(mark: Mark, options: Since, *, zone: ZoneInfo, first: At | None) -> Mark | None:
+    """Ask for the first half of the window instead; None where it cannot be cut any further."""
+    if mark.walk is None or (half := options.grid(zone).first_half(mark.walk.window)) is None:
+        return None
+    return replace(mark, walk=replace(mark.walk, window=half, at=first, seen=0))
 
 
 def _first_window(since: datetime | None, options: Since | None, now: datetime, zone: ZoneInfo) -> Window:
     if options is None:
         return Window(None, now)
-    start = since - options.overlap if since else _in_zone(options.start, zone)
+    start = since - options.overlap if since else in_zone(options.start, zone) if options.start else None
     if start is None:
         return Window(None, now)
-    start = min(start, now)
-    return Window(start, min(start + options.window, now) if options.window else now)
+    grid = options.grid(zone)
+    return grid.window(grid.floor(min(start, now)), options.window, grid.ceil(now))
+
+
+def _next_length(options: Since, window: Window) -> timedelta | None:
+    """How long the next window is: one that had to be halved is a hint at how busy the next one is."""
+    if options.cap is None:
+        return options.window
+    return min(2 * window.length, options.window or timedelta.max)
 
 
 def _reached(since: datetime | None, walk: Walk, options: Since | None) -> datetime | None:
@@ -157,8 +185,11 @@ def _reached(since: datetime | None, walk: Walk, options: Since | None) -> datet
     one that changed while we paged, on a page already read, must be seen the next time. With windows the start of the
     last one is safe too, or a quiet source would be walked from its last ticket for ever.
     """
+    if options is not None and options.field is None:
+        return walk.started
     newest = min(walk.newest, walk.started) if walk.newest else None
-    return latest(since, newest, walk.window.start if options and options.window else None)
+    cut = options is not None and (options.window is not None or options.cap is not None)
+    return latest(since, newest, walk.window.start if cut else None)
 
 
 def latest(*times: datetime | None) -> datetime | None:
@@ -186,55 +217,25 @@ def _greatest(values: set[Any], written: str) -> Iterable[Any]:
     return greatest.values()
 
 
-def read_time(value: Any, written: str, zone: ZoneInfo) -> datetime | None:
-    """Read a source's time, or None; one without an offset is in the source's zone."""
-    try:
-        if written in {"epoch_s", "epoch_ms"}:
-            return datetime.fromtimestamp(float(value) / (1000 if written == "epoch_ms" else 1), UTC)
-        return _in_zone(_parse(str(value).strip(), written), zone)
-    except (ValueError, OverflowError, OSError):
-        return None
-
-
-def _parse(text: str, written: str) -> datetime:
-    # fromisoformat is forty times as fast as strptime, and reads the usual patterns as well.
-    if written != "iso" and not written.startswith("%Y-%m-%d"):
-        return datetime.strptime(text, written)  # noqa: DTZ007  the zone is put on it by the caller
-    try:
-        return datetime.fromisoformat(text)
-    except ValueError:
-        if written == "iso":
-            raise
-        return datetime.strptime(text, written)  # noqa: DTZ007  the zone is put on it by the caller
-
-
-def write_time(moment: datetime, written: str, zone: ZoneInfo) -> str:
-    """Write a time as the source wants to be asked."""
-    match written:
-        case "iso":
-            return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        case "epoch_s":
-            return str(int(moment.timestamp()))
-        case "epoch_ms":
-            return str(int(moment.timestamp() * 1000))
-        case pattern:
-            return moment.astimezone(zone).strftime(pattern)
-
-
 def window_parameters(options: Since | None, window: Window, zone: ZoneInfo) -> dict[str, str]:
     """Say what to send to be told only about a window."""
-    if options is None or options.send is None or window.start is None:
+    start, end = window_texts(options, window, zone)
+    if options is None or options.send is None or start is None or end is None:
         return {}
-    start = write_time(window.start, options.format, zone)
-    if isinstance(options.send, str):
-        return {options.send: start}
-    return {options.send[0]: start, options.send[1]: write_time(window.end, options.format, zone)}
+    return {options.send: start} if isinstance(options.send, str) else {options.send[0]: start, options.send[1]: end}
 
 
-def _in_zone(moment: datetime | None, zone: ZoneInfo) -> datetime | None:
-    if moment is None:
-        return None
-    return (moment if moment.tzinfo else moment.replace(tzinfo=zone)).astimezone(UTC)
+def window_texts(
+    options: Since | None, window: Window, zone: ZoneInfo, written: str | None = None
+) -> tuple[str | None, str | None]:
+    """Write where a window starts and ends, in the format of `since` or in another; an open window has neither."""
+    if options is None or window.start is None:
+        return None, None
+    end = window.end
+    if options.end == "inclusive" and options.grid(zone).by_day:
+        end -= timedelta(seconds=1)
+    written = written or options.format
+    return write_time(window.start, written, zone), write_time(end, written, zone)
 
 
 def to_cursor(mark: Mark) -> Cursor:
@@ -244,6 +245,11 @@ def to_cursor(mark: Mark) -> Cursor:
         cursor["walk"] = {"started": _text(walk.started), "window": window, "newest": _text(walk.newest)}
         cursor["walk"] |= {"at": walk.at, "seen": walk.seen}
     return cursor
+
+
+def is_under_way(cursor: Cursor) -> bool:
+    """Tell whether the run that gave this cursor had more to ask."""
+    return cursor.get("walk") is not None
 
 
 def from_cursor(cursor: Cursor | None, by: str) -> Mark:

@@ -3,6 +3,7 @@
 from collections.abc import AsyncGenerator, Mapping
 from contextlib import aclosing
 from dataclasses import replace
+from datetime import datetime
 from typing import Any, ClassVar
 
 from hub.connectors.auth import Request
@@ -13,10 +14,11 @@ from hub.connectors.http import Answer, Session, Web
 from hub.connectors.paging import ByCursor
 from hub.connectors.paths import reader
 from hub.connectors.payloads import Records
-from hub.connectors.since import Since, Walk, Window, window_parameters
+from hub.connectors.since import Since, Walk, window_parameters
 from hub.connectors.soap_calls import Call, explain
 from hub.connectors.soap_options import SoapDetail, SoapOptions
 from hub.connectors.walking import Part, Walker
+from hub.connectors.windows import Window
 from hub.model import Cursor, Page, Ticket
 
 _COUNTED = "#count"  # no element can be called so
@@ -41,13 +43,17 @@ class Soap:
             options.limits,
             options.retry,
             plan.credentials,
-            ca=place.folder / options.tls.ca if options.tls.ca else None,
+            trust=options.tls.at(place.folder),
             explain=explain,
         )
         self._records = Records(options.records)
         self._page = options.page.model_copy(update={"total_path": _COUNTED}) if options.count else options.page
         self._walker = Walker(self._page, options.since, place.timezone, max_pages=options.limits.max_pages)
         self._details = [_detail_calls(detail, call) for detail, call in plan.details]
+
+    def between(self, start: datetime, end: datetime) -> Cursor:
+        """Return the cursor of a walk over a stretch of the past. Raises SourceRefused."""
+        return self._walker.between(start, end)
 
     async def pull(self, cursor: Cursor | None) -> AsyncGenerator[Page, None]:
         """Walk window by window, page by page; each page's cursor goes on after it, also in the middle of a run."""

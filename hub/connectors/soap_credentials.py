@@ -15,10 +15,12 @@ from zeep.wsse.username import UsernameToken
 from zeep.wsse.utils import WSU
 
 from hub.connectors.arguments import Tree, element, found, laid
-from hub.connectors.auth import Ask, Request, credentials
+from hub.connectors.auth import credentials
+from hub.connectors.exchange import Request
 from hub.connectors.paths import reader
 from hub.connectors.soap_calls import Call, Question
 from hub.connectors.soap_options import SoapAuth, SoapOptions, Wsse
+from hub.connectors.tokens import Ask
 from hub.errors import SourceRefused
 
 _TIMESTAMP_LASTS = timedelta(minutes=5)

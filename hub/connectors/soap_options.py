@@ -7,7 +7,7 @@ from typing import Annotated, Any, Literal, TypeAlias
 from pydantic import AfterValidator, BeforeValidator, Field, SecretStr, WithJsonSchema, field_validator, model_validator
 
 from hub.connectors.arguments import InnerRequest, steps
-from hub.connectors.auth import ApiKey, Auth, Basic, OAuth2
+from hub.connectors.auth import ApiKey, Auth, Basic
 from hub.connectors.base import Limits, Options, Retry
 from hub.connectors.envelopes import FaultRules
 from hub.connectors.formats import encoding_named
@@ -16,6 +16,7 @@ from hub.connectors.paging import ByCursor, ByOffset, ByPage, OnePage
 from hub.connectors.paths import Path
 from hub.connectors.payloads import ErrorEnvelope
 from hub.connectors.since import Since
+from hub.connectors.tokens import OAuth2
 from hub.connectors.urls import Url
 from hub.units import Duration
 

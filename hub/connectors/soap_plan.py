@@ -51,7 +51,10 @@ class Plan:
 
 @dataclass(frozen=True, slots=True)
 class _Given:
-    """A value that something other than `arguments` puts at an argument's path; `key` is the option that says so."""
+    """A value that something other than `arguments` puts at an argument's path; `key` is the option that says so.
+
+    Where the option holds secrets by their paths, it is the option: a message about one of them would be masked.
+    """
 
     path: str
     key: KeyPath
@@ -87,7 +90,7 @@ class _Drafts:
         login = self._options.auth.login if self._options.auth else None
         if login is None:
             return None
-        return self.call(login, _LOGIN, _sent(login.send, _LOGIN))
+        return self.call(login, _LOGIN, [_Given(path, (*_LOGIN, "send")) for path in login.send])
 
     def count(self) -> Count | None:
         count, since = self._options.count, self._options.since
@@ -118,7 +121,7 @@ class _Drafts:
         token = login.carry.soap_header if login and not call.once else None
         headers: dict[str, KeyPath] = {token: (*_LOGIN, "as", "soap_header")} if token else {}
         if call.options is self._options:
-            headers |= {path: ("soap_headers", path) for path in self._options.soap_headers}
+            headers |= dict.fromkeys(self._options.soap_headers, ("soap_headers",))
         return headers
 
     def _operation(self, options: SoapCall, key: KeyPath) -> Operation | None:
@@ -168,7 +171,7 @@ def _detail_keys(options: SoapOptions) -> Iterator[tuple[SoapDetail, KeyPath]]:
 
 def _paged(options: SoapOptions) -> Iterator[_Given]:
     page = options.page
-    if page.size is not None:
+    if page.size is not None and page.size.send is not None:
         yield _Given(page.size.send, ("page", "size", "send"))
     if (send := getattr(page, "send", None)) is not None:
         yield _Given(send, ("page", "send"), always=not isinstance(page, ByCursor))
@@ -185,12 +188,12 @@ def _proven(options: SoapOptions) -> Iterator[_Given]:
     auth = options.auth
     if auth is None:
         return
-    yield from (_Given(path, ("auth", "arguments", path)) for path in auth.arguments)
+    yield from (_Given(path, ("auth", "arguments")) for path in auth.arguments)
     if auth.login is not None and auth.login.carry.argument is not None:
         yield _Given(auth.login.carry.argument, (*_LOGIN, "as", "argument"))
 
 
-def _sent(send: Mapping[str, Any], key: KeyPath) -> list[_Given]:
+def _sent(send: Mapping[str, str], key: KeyPath) -> list[_Given]:
     return [_Given(path, (*key, "send", path)) for path in send]
 
 

@@ -1,4 +1,4 @@
-"""Read the rows of a file: CSV, JSON lines, JSON, XML or a spreadsheet. Lazy, so that a page at a time is built."""
+"""Read the rows of a file: CSV, JSON lines, JSON, XML, HTML or a spreadsheet. Lazy: a page at a time is built."""
 
 import codecs
 import csv
@@ -7,9 +7,11 @@ import re
 import zipfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
+from contextlib import suppress
 from datetime import date, datetime, time, timedelta
 from typing import Any, Literal, TypeAlias
 
+from lxml import etree
 from pydantic import Field, field_validator, model_validator
 from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, load_workbook
 
@@ -20,15 +22,17 @@ from hub.connectors.formats import (
     decode,
     encoding_named,
     escaping,
+    known_encoding,
     parse_json,
     parse_xml,
     strict_for,
+    xml_tree,
 )
 from hub.connectors.paths import reader
 from hub.errors import SourceError
 from hub.model import BROKEN, Ticket
 
-FileFormat: TypeAlias = Literal["csv", "jsonl", "json", "xml", "excel"]
+FileFormat: TypeAlias = Literal["csv", "jsonl", "json", "xml", "excel", "html"]
 
 FORMATS: dict[str, FileFormat] = {
     ".csv": "csv",
@@ -41,6 +45,8 @@ FORMATS: dict[str, FileFormat] = {
     ".xlsx": "excel",
     ".xlsm": "excel",
     ".xls": "excel",
+    ".html": "html",
+    ".htm": "html",
 }
 """What a file is by the end of its name."""
 
@@ -50,6 +56,12 @@ _MOST_CELLS = 10_000_000
 _CHUNK = 2**20
 _CELL = re.compile(rb' r="([A-Z]{1,3})([0-9]{1,7})"')
 _UNDECODED = re.compile("[\udc80-\udcff]")
+_SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
+_WIDEST_TABLE = 1000
+_MOST_REPEATED = 200_000
+_END_LINES = ("br", "p", "div", "li", "tr", "td", "th")
+_LINE_END = "\u2028"
+_META_CHARSET = re.compile(rb"""(?i)<meta[^>]{0,200}charset\s*=\s*["']?\s*([a-z0-9._-]+)""")
 
 csv.field_size_limit(_LONGEST_FIELD)
 
@@ -94,13 +106,11 @@ class ExcelOptions(Options):
     """The row that holds the column names, counted from 1."""
 
 
-def known_encoding(name: str) -> str:
-    """Check an encoding in the configuration."""
-    try:
-        encoding_named(name)
-    except LookupError:
-        raise ValueError(f"no encoding is called {name!r}; try utf-8 or gb18030") from None
-    return name
+class HtmlOptions(Options):
+    table: int | None = Field(None, ge=1)
+    """Which table of the page, counted from 1; left out, the one with the most rows."""
+    header: int = Field(1, ge=1)
+    """The row of it that holds the column names, counted from 1."""
 
 
 def csv_rows(data: bytes, options: CsvOptions) -> Iterator[Ticket]:
@@ -261,6 +271,54 @@ def excel_rows(data: bytes, options: ExcelOptions, most_bytes: int) -> Iterator[
         raise NotReadable(f"is not a workbook that can be read: {error}") from None
 
 
+def spreadsheet_rows(data: bytes, options: ExcelOptions) -> Iterator[Ticket]:
+    """Read a sheet of the XML that Excel 2003 wrote, and many a report still writes, under the name of a workbook."""
+    names: list[str] = []
+    number = 0
+    for row in _xml_sheet(data, options.sheet).iter(f"{_SS}Row"):
+        number = _place(row, number)
+        cells = _xml_cells(row)
+        if number == options.header:
+            names = column_names(cells.get(column) or "" for column in range(1, max(cells, default=0) + 1))
+        elif number > options.header and any(cell is not None for cell in cells.values()):
+            yield {name: cells.get(column) for column, name in enumerate(names, 1)}
+
+
+def _xml_sheet(data: bytes, name: str | None) -> etree._Element:
+    sheets = {sheet.get(f"{_SS}Name") or "": sheet for sheet in xml_tree(data).iter(f"{_SS}Worksheet")}
+    if not sheets:
+        raise NotReadable("holds no sheet")
+    if name is not None and name not in sheets:
+        raise NotReadable(f"has no sheet {name!r}; it has {', '.join(list(sheets)[:10])}")
+    return sheets[name] if name is not None else next(iter(sheets.values()))
+
+
+def _xml_cells(row: etree._Element) -> dict[int, Any]:
+    cells: dict[int, Any] = {}
+    column = 0
+    for cell in row.iterchildren(f"{_SS}Cell"):
+        column = _place(cell, column)
+        if column > _WIDEST_TABLE:
+            raise NotReadable(f"holds a table of more than {_WIDEST_TABLE} columns")
+        cells[column] = _xml_value(cell)
+    return cells
+
+
+def _place(element: etree._Element, before: int) -> int:
+    """Return the number of a row or a cell: empty ones before it are left out, and then it says its own."""
+    told = element.get(f"{_SS}Index") or ""
+    return int(told) if told.isascii() and told.isdigit() and len(told) < 9 else before + 1
+
+
+def _xml_value(cell: etree._Element) -> Any:
+    content = next(cell.iterchildren(f"{_SS}Data"), None)
+    text = "" if content is None else "".join(map(str, content.itertext()))
+    if content is not None and content.get(f"{_SS}Type") == "Number":
+        with suppress(ValueError):
+            return _plain(float(text))
+    return text or None
+
+
 def _sheet(book: CalamineWorkbook, name: str | None) -> CalamineSheet:
     if name is not None and name not in book.sheet_names:
         raise NotReadable(f"has no sheet {name!r}; it has {', '.join(book.sheet_names[:10])}")
@@ -310,3 +368,102 @@ def _column(letters: bytes) -> int:
     for letter in letters:
         number = number * 26 + letter - 64
     return number
+
+
+def html_rows(
+    data: bytes, options: HtmlOptions, *, charset: str | None = None, encoding: str | None = None
+) -> Iterator[Ticket]:
+    """Read a table of an HTML page row by row; where a cell is a link, `NAME@href` says where to.
+
+    A cell that spans others stands in each of them. A row of one cell across the table is a remark, such as the number
+    of pages, and left out. Raises NotReadable for a page without such a table.
+    """
+    names: list[str] = []
+    for number, cells in enumerate(_grid(_table(page_tree(data, charset, encoding), options.table)), 1):
+        if number == options.header:
+            names = column_names(_text_of(cell) for cell in cells)
+        elif number > options.header and len(names) > 1 and len({id(cell) for cell in cells}) == 1 and len(cells) > 1:
+            continue
+        elif number > options.header and (ticket := _html_ticket(names, cells)):
+            yield ticket
+    if not names:
+        raise NotReadable(f"holds a table of fewer than {options.header} rows", hint="check html.header")
+
+
+def page_tree(data: bytes, charset: str | None, encoding: str | None) -> etree._Element:
+    """Parse an HTML page as browsers do, scripts and comments left out. Raises NotReadable for what is none."""
+    declared = _META_CHARSET.search(data[:4096])
+    likely = [charset, declared[1].decode() if declared else None, "utf-8", "gb18030"]
+    text = decode(data, [encoding] if encoding else [name for name in likely if name])
+    parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
+    try:
+        tree = etree.fromstring(text.replace("\0", "").encode(), parser)
+    except etree.XMLSyntaxError:
+        tree = None
+    if tree is None:  # which is also what lxml makes of nothing
+        raise NotReadable("is not an HTML page that can be read")
+    etree.strip_elements(tree, "script", "style", with_tail=False)
+    for block in tree.iter(*_END_LINES):
+        block.tail = f"{_LINE_END}{block.tail or ''}"
+    return tree
+
+
+def _table(tree: etree._Element, number: int | None) -> list[etree._Element]:
+    """Return the rows of the table asked for; those of tables inside it are its cells' own business."""
+    tables: dict[etree._Element, list[etree._Element]] = {table: [] for table in tree.iter("table")}
+    for row in tree.iter("tr"):
+        if (table := next(row.iterancestors("table"), None)) is not None:
+            tables[table].append(row)
+    if not any(tables.values()):
+        raise NotReadable("holds no table")
+    if number is None:
+        return max(tables.values(), key=len)
+    if number > len(tables):
+        raise NotReadable(f"holds {len(tables)} tables, and not the {number}th", hint="check html.table")
+    return list(tables.values())[number - 1]
+
+
+def _grid(rows: Iterable[etree._Element]) -> Iterator[list[etree._Element]]:
+    """Lay the cells of each row out, one a column, those that span rows or columns in each of their places."""
+    hanging: dict[int, tuple[int, etree._Element]] = {}
+    repeated = 0
+    for row in rows:
+        laid: dict[int, etree._Element] = {column: cell for column, (_, cell) in hanging.items()}
+        hanging = {column: (left - 1, cell) for column, (left, cell) in hanging.items() if left > 1}
+        column = 0
+        for cell in row.iterchildren("td", "th"):
+            while column in laid:
+                column += 1
+            for place in range(column, column + _span(cell, "colspan")):
+                laid[place] = cell
+                if (below := _span(cell, "rowspan") - 1) > 0:
+                    hanging[place] = (below, cell)
+            if len(laid) > _WIDEST_TABLE:
+                raise NotReadable(f"holds a table of more than {_WIDEST_TABLE} columns")
+        if (repeated := repeated + len(laid) - len(row)) > _MOST_REPEATED:
+            raise NotReadable("holds a table whose cells span too much")
+        if laid:
+            yield [laid[place] for place in sorted(laid)]
+
+
+def _span(cell: etree._Element, name: str) -> int:
+    try:
+        return min(max(int(cell.get(name) or 1), 1), _WIDEST_TABLE + 1)
+    except ValueError:
+        return 1
+
+
+def _html_ticket(names: list[str], cells: list[etree._Element]) -> Ticket:
+    """Make a ticket of a row; nothing of one whose cells are all empty."""
+    ticket: Ticket = {}
+    for name, cell in zip(names, cells, strict=False):
+        ticket[name] = _text_of(cell) or None
+        if (link := next(cell.iter("a"), None)) is not None and (target := link.get("href")):
+            ticket[f"{name}@href"] = target
+    return ticket if any(value is not None for value in ticket.values()) else {}
+
+
+def _text_of(cell: etree._Element) -> str:
+    """Read the words of a cell as a browser shows them: blanks joined, lines only where the markup has them."""
+    lines = "".join(map(str, cell.itertext())).split(_LINE_END)
+    return "\n".join(line for line in (" ".join(line.split()) for line in lines) if line)

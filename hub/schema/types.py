@@ -174,6 +174,15 @@ class Source(Node):
     configuration_error: str | None = strawberry.field(
         description="What is wrong with its entry in connectors.yaml, a line a mistake. It works as it was last good."
     )
+    stands_for: strawberry.Private[str | None] = None
+
+    async def _alias_of(self, info: Info) -> "Source | None":
+        return await source_named(info, self.stands_for) if self.stands_for else None
+
+    alias_of: "Source | None" = strawberry.field(
+        resolver=_alias_of,
+        description="The hotline that answers today where this one's number is dialled; null for a number in use.",
+    )
 
     async def _health(self, info: Info) -> SourceHealth:
         return SourceHealth.of(await info.context.health.load(self.name))
@@ -198,6 +207,7 @@ class Source(Node):
             connector=record.connector,
             active=record.active,
             configuration_error=record.configuration_error,
+            stands_for=record.alias_of,
         )
 
 

@@ -48,13 +48,15 @@ class Lanes:
         async with self._database.begin() as connection:
             await connection.exec_driver_sql(
                 """
-                insert into source (name, title, source_class, integration, department, connector,
+                insert into source (name, title, source_class, integration, department, connector, alias_of,
                                     configuration_error, active)
                 select *, true
-                from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[], $7::text[])
+                from unnest($1::text[], $2::text[], $3::text[], $4::text[], $5::text[], $6::text[],
+                            $7::text[], $8::text[])
                 on conflict (name) do update set title = excluded.title, source_class = excluded.source_class,
                   integration = excluded.integration, department = excluded.department,
-                  connector = excluded.connector, configuration_error = excluded.configuration_error, active = true
+                  connector = excluded.connector, alias_of = excluded.alias_of,
+                  configuration_error = excluded.configuration_error, active = true
                 """,
                 (
                     [record.name for record in records],
@@ -63,6 +65,7 @@ class Lanes:
                     [record.integration and record.integration.value for record in records],
                     [record.department for record in records],
                     [record.connector for record in records],
+                    [record.alias_of for record in records],
                     [(errors or {}).get(record.name) for record in records],
                 ),
             )

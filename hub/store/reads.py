@@ -552,6 +552,7 @@ def _record(row: sa.Row[Any]) -> SourceRecord:
         integration=Integration(row.integration) if row.integration else None,
         department=row.department,
         connector=row.connector,
+        alias_of=row.alias_of,
         active=row.active,
         configuration_error=row.configuration_error,
     )

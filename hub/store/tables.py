@@ -19,6 +19,7 @@ source = sa.Table(
     sa.Column("configuration_error", sa.Text, comment="why what stands in the file now is not in use"),
     sa.Column("profile", JSONB, comment="which fields its tickets have, and of what kinds: hub/drift.py"),
     sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("alias_of", sa.Text, comment="the source that answers for this hotline today"),
     comment="One legacy system: one entry in connectors.yaml. Sources dropped from the file stay, inactive.",
 )
 

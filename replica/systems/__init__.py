@@ -1,33 +1,15 @@
-"""The legacy systems of the city, each with its own words, codes and habits."""
+"""The 43 legacy systems of the city, each with its own words, codes and habits."""
 
-from replica.systems.base import DropSystem, System, WebSystem
-from replica.systems.gaopinban import Gaopinban
-from replica.systems.hotline_12315 import Hotline12315
-from replica.systems.hotline_12319 import Hotline12319
-from replica.systems.hotline_12345 import Hotline12345
-from replica.systems.hotline_12345_jingshan import Hotline12345Jingshan
-from replica.systems.huiqi import Huiqi
-from replica.systems.mashangyi import Mashangyi
-from replica.systems.mayor_mailbox import MayorMailbox
-from replica.systems.petition import Petition
-from replica.systems.shuzi_chengguan import ShuziChengguan
+from replica.counters.base import System
+from replica.systems.absorbed import ABSORBED
+from replica.systems.dual_numbers import DUAL_NUMBERS
+from replica.systems.integrator import HOTLINE_12345
+from replica.systems.platforms import PLATFORMS
+from replica.systems.sub_centres import SUB_CENTRES
 
-WEB_SYSTEMS: dict[str, type[WebSystem]] = {
-    "hotline-12345": Hotline12345,
-    "hotline-12315": Hotline12315,
-    "hotline-12319": Hotline12319,
-    "gaopinban": Gaopinban,
-    "mashangyi": Mashangyi,
-    "huiqi": Huiqi,
-    "shuzi-chengguan": ShuziChengguan,
+INTEGRATOR = HOTLINE_12345.name
+
+SYSTEMS: dict[str, System] = {
+    system.name: system for system in (*DUAL_NUMBERS, *SUB_CENTRES, *ABSORBED, *PLATFORMS, HOTLINE_12345)
 }
-"""By the name that each has in connectors.yaml, which is also its path."""
-
-DROP_SYSTEMS: dict[str, type[DropSystem]] = {
-    "hotline-12345-jingshan": Hotline12345Jingshan,
-    "petition": Petition,
-    "mayor-mailbox": MayorMailbox,
-}
-"""By the name that each has in connectors.yaml, which is also its folder."""
-
-__all__ = ["DROP_SYSTEMS", "WEB_SYSTEMS", "DropSystem", "System", "WebSystem"]
+"""By the name that each has in connectors.yaml, which is also its path or folder; what 12345 hears of before it."""

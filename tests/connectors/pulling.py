@@ -7,9 +7,11 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 import orjson
+import pytest
 
 from hub.connectors import REGISTRY
 from hub.connectors.base import Connector, Place
+from hub.errors import SourceError
 from hub.model import Cursor, Page, Ticket
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
@@ -29,6 +31,20 @@ async def pages(connector: Connector, cursor: Cursor | None = None) -> list[Page
     """Pull one whole run."""
     async with aclosing(connector.pull(cursor)) as stream:
         return [page async for page in stream]
+
+
+async def broken_off(connector: Connector, cursor: Cursor | None = None) -> tuple[list[Page], SourceError]:
+    """Pull until the source refuses or is away: what came before, and the error."""
+    found: list[Page] = []
+    with pytest.raises(SourceError) as caught:
+        await _gather(connector, cursor, found)
+    return found, caught.value
+
+
+async def _gather(connector: Connector, cursor: Cursor | None, found: list[Page]) -> None:
+    async with aclosing(connector.pull(cursor)) as stream:
+        async for page in stream:
+            found.append(page)  # noqa: PERF401  what came before an error is wanted too
 
 
 async def tickets(connector: Connector, cursor: Cursor | None = None) -> list[Ticket]:

@@ -1,10 +1,15 @@
 """Every way to prove who is asking, and what happens when a token is no longer taken."""
 
 import base64
+import hmac
+import subprocess
+from pathlib import Path
 from typing import Any
+from urllib.parse import parse_qsl
 
 import pytest
 from aiohttp import web
+from orjson import loads
 from pulling import ids, rest, tickets
 from pydantic import ValidationError
 from upstream import Upstream, json, raw, serving
@@ -215,6 +220,132 @@ async def test_an_answer_without_a_token_is_refused(answer: str):
             await tickets(paged(upstream, oauth2(upstream)))
 
 
+class Refreshing:
+    """Gives short-lived tokens, each with the token to refresh it by; that one is good once."""
+
+    def __init__(self) -> None:
+        self.forms: list[dict[str, str]] = []
+        self.revoked = False
+        self.upstream = Upstream(self)
+
+    def __call__(self, request: web.Request) -> web.Response:
+        if request.path != "/token":
+            return json([{"id": page}] if (page := request.query["page"]) < "3" else [])
+        form = dict(parse_qsl(self.upstream.bodies[-1].decode()))
+        self.forms.append(form)
+        last = f"refresh-{len(self.forms) - 1}"
+        if form["grant_type"] == "refresh_token" and (self.revoked or form["refresh_token"] != last):
+            return json({"error": "invalid_grant"}, 400)
+        return json({"access_token": "t0ken", "expires_in": 0, "refresh_token": f"refresh-{len(self.forms)}"})
+
+
+async def grants(gate: Refreshing, **options: Any) -> list[str]:
+    async with serving(gate) as gate.upstream:
+        await tickets(
+            rest(
+                f"{gate.upstream.url}/t",
+                page={"by": "page"},
+                auth={"oauth2": {"token_url": f"{gate.upstream.url}/token", **options}},
+            )
+        )
+    return [form["grant_type"] for form in gate.forms]
+
+
+async def test_a_token_is_refreshed_by_what_came_with_it():
+    gate = Refreshing()
+    user = {"grant": "password", "username": "hub", "password": "p4ss", "client_id": "app"}
+
+    assert await grants(gate, **user) == ["password", "refresh_token", "refresh_token"]
+
+    assert gate.forms[0] == {"grant_type": "password", "username": "hub", "password": "p4ss", "client_id": "app"}
+    assert gate.forms[2]["refresh_token"] == "refresh-2"
+
+
+async def test_where_refreshing_is_refused_the_password_is_given_again():
+    gate = Refreshing()
+    gate.revoked = True
+
+    made = await grants(gate, grant="password", username="hub", password="p4ss")
+
+    assert made == ["password", "refresh_token", "password", "refresh_token", "password"]
+
+
+async def test_a_run_can_begin_with_a_token_to_refresh_by():
+    assert await grants(Refreshing(), grant="refresh_token", refresh_token="refresh-0") == ["refresh_token"] * 3
+
+
+def parts_of(token: str) -> list[Any]:
+    return [loads(base64.urlsafe_b64decode(part + "==")) for part in token.split(".")[:2]]
+
+
+def verified(token: str, public: Path, tmp_path: Path) -> bytes:
+    """Have openssl say whether an RS256 token was signed with the key to that public key."""
+    signed, _, signature = token.rpartition(".")
+    (tmp_path / "signature").write_bytes(base64.urlsafe_b64decode(signature + "=="))
+    command = ["openssl", "dgst", "-sha256", "-verify", public, "-signature", tmp_path / "signature"]
+    return subprocess.run(command, input=signed.encode(), capture_output=True, check=False).stdout
+
+
+@pytest.fixture
+def rsa(tmp_path: Path) -> tuple[str, Path]:
+    key, public = tmp_path / "key.pem", tmp_path / "public.pem"
+    subprocess.run(["openssl", "genrsa", "-out", key, "2048"], check=True, capture_output=True)
+    subprocess.run(["openssl", "rsa", "-in", key, "-pubout", "-out", public], check=True, capture_output=True)
+    return key.read_text(), public
+
+
+async def test_an_assertion_is_exchanged_for_a_token(rsa: tuple[str, Path], tmp_path: Path):
+    gate, (key, public) = Refreshing(), rsa
+    claims = {"iss": "app", "sub": "hub@city.example", "aud": "https://login.example"}
+
+    await grants(gate, grant="jwt_bearer", assertion={"alg": "RS256", "key": key, "kid": "k1", "claims": claims})
+
+    assert gate.forms[0]["grant_type"] == "urn:ietf:params:oauth:grant-type:jwt-bearer"
+    header, said = parts_of(gate.forms[0]["assertion"])
+    assert header == {"alg": "RS256", "typ": "JWT", "kid": "k1"}
+    assert said.items() >= claims.items()
+    assert said["exp"] - said["iat"] == 300
+    assert verified(gate.forms[0]["assertion"], public, tmp_path) == b"Verified OK\n"
+
+
+async def test_an_assertion_can_prove_the_client_in_place_of_a_secret(rsa: tuple[str, Path], tmp_path: Path):
+    gate, (key, public) = Refreshing(), rsa
+
+    await grants(gate, client_id="app", assertion={"alg": "RS256", "key": key, "claims": {"iss": "app"}})
+
+    assert gate.forms[0]["grant_type"] == "client_credentials"
+    assert gate.forms[0]["client_assertion_type"].endswith("client-assertion-type:jwt-bearer")
+    assert verified(gate.forms[0]["client_assertion"], public, tmp_path) == b"Verified OK\n"
+
+
+async def test_every_question_can_carry_a_token_that_the_hub_signs():
+    async with serving(lambda r: json(ONE if r.query["page"] == "1" else [])) as upstream:
+        jwt = {"alg": "HS256", "key": "short-k3y", "claims": {"iss": "hub"}, "ttl": "60s"}
+        await tickets(rest(upstream.url, page={"by": "page"}, auth={"jwt": jwt}))
+
+    one, other = (request.headers["Authorization"].removeprefix("Bearer ") for request in upstream.asked)
+    signed, _, signature = one.rpartition(".")
+    made = hmac.digest(b"short-k3y", signed.encode(), "sha256")
+    assert base64.urlsafe_b64decode(signature + "==") == made
+    assert parts_of(one)[1]["exp"] - parts_of(one)[1]["iat"] == 60
+    assert parts_of(one)[1]["jti"] != parts_of(other)[1]["jti"]
+
+
+async def test_a_key_of_the_wrong_kind_is_told_without_being_shown():
+    with pytest.raises(SourceRefused, match="none for ES256") as caught:
+        await first_asked(auth={"jwt": {"alg": "ES256", "key": "n0-pem-at-all", "as": {"query": "jwt"}}})
+
+    assert "n0-pem" not in str(caught.value)
+
+
+async def test_the_answer_of_a_token_server_may_be_in_an_envelope():
+    async with serving(lambda r: json({"data": {"t": "t0ken"}} if r.path == "/token" else [])) as upstream:
+        options = {"token": "data.t", "expires": "data.ttl", "as": {"query": "access_token"}}
+        await tickets(rest(f"{upstream.url}/t", auth=oauth2(upstream, **options)))
+
+    assert upstream.asked[1].query["access_token"] == "t0ken"
+
+
 async def test_a_token_that_the_source_echoes_is_masked():
     def echo(request: web.Request) -> web.Response:
         return gate(request) if request.path == "/token" else raw(f"bad {request.headers['Authorization']}", status=400)
@@ -231,6 +362,10 @@ async def test_a_token_that_the_source_echoes_is_masked():
     ("wrong", "said"),
     [
         ({}, "exactly one"),
+        ({"oauth2": {"token_url": "https://h.example", "client_id": "a"}}, "client_secret"),
+        ({"oauth2": {"token_url": "https://h.example", "grant": "password"}}, "`username` and `password`"),
+        ({"oauth2": {"token_url": "https://h.example", "grant": "jwt_bearer"}}, "`assertion`"),
+        ({"jwt": {"alg": "none", "key": "k"}}, "HS256"),
         ({"bearer": "a", "basic": {"username": "a", "password": "b"}}, "exactly one"),
         ({"api_key": {"value": "k"}}, "either `header` or `query`"),
         ({"api_key": {"value": "k", "header": "a", "query": "b"}}, "either `header` or `query`"),

@@ -18,7 +18,7 @@ import xlwt
 from pulling import build, ids, pages, stored, tickets
 from pydantic import ValidationError
 
-from hub.connectors import files as files_module
+from hub.connectors import taken
 from hub.connectors.base import Connector
 from hub.errors import SourceRefused, SourceUnavailable
 from hub.model import BROKEN, Page, Ticket
@@ -142,7 +142,7 @@ async def test_a_file_that_changed_after_the_cut_is_read_from_its_start(tmp_path
 
 
 async def test_the_cursor_stays_small_and_still_no_file_is_read_twice_or_missed(tmp_path: Path):
-    most = files_module._MOST_REMEMBERED
+    most = taken._MOST_REMEMBERED
     for number in range(most + 50):
         put(tmp_path, f"{number}.csv", f"id\n{number}\n")
     source = files(tmp_path)
@@ -158,7 +158,7 @@ async def test_the_cursor_stays_small_and_still_no_file_is_read_twice_or_missed(
 
 
 async def test_a_copy_with_an_old_mtime_is_new_all_the_same(tmp_path: Path):
-    most = files_module._MOST_REMEMBERED
+    most = taken._MOST_REMEMBERED
     for number in range(most + 1):
         put(tmp_path, f"{number}.csv", "id\n1\n")
     _, cursor = await run(files(tmp_path))

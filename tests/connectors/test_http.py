@@ -5,6 +5,8 @@ import gzip
 import ssl
 import subprocess
 import time
+import warnings
+import zlib
 from collections.abc import Awaitable, Callable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
@@ -15,11 +17,12 @@ import psutil
 import pytest
 from aiohttp import web
 from pulling import QUICK, build, ids, rest, tickets
-from upstream import in_turn, json, raw, serving, zipped
+from pydantic import ValidationError
+from upstream import in_turn, json, raw, serving
 
 from hub.connectors.http import retry_after
 from hub.connectors.masking import EXCERPT, excerpt, hide
-from hub.errors import SourceRefused, SourceUnavailable
+from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
 ONE = [{"id": 1}]
 
@@ -178,9 +181,71 @@ async def test_a_gzip_bomb_stops_at_the_limit_with_memory_flat():
     assert max(peaks) - before < 60 * 1024**2
 
 
-async def test_a_compressed_answer_reads():
-    async with serving(lambda _: zipped(b'[{"id": 1}]')) as upstream:
+async def test_a_deflate_bomb_stops_at_the_limit_too():
+    packed = zlib.compress(b" " * (64 * 1024**2), 9)
+
+    async with serving(lambda _: raw(packed, **{"Content-Encoding": "deflate"})) as upstream:
+        with pytest.raises(SourceRefused, match="max_body"):
+            await tickets(rest(upstream.url, limits={"rate": "1000/s", "max_body": "1MB"}))
+
+
+@pytest.mark.parametrize(
+    ("encoding", "pack"),
+    [("gzip", gzip.compress), ("deflate", zlib.compress), ("deflate", lambda body: zlib.compress(body, wbits=-15))],
+)
+async def test_a_compressed_answer_reads(encoding: str, pack: Callable[[bytes], bytes]):
+    packed = pack(b'[{"id": 1}]')
+
+    async with serving(lambda _: raw(packed, **{"Content-Encoding": encoding})) as upstream:
         assert await tickets(rest(upstream.url)) == ONE
+
+
+Certificate = Callable[[str], tuple[ssl.SSLContext, Path]]
+
+
+@pytest.fixture
+def certificate(tmp_path: Path) -> Certificate:
+    """Make a self-signed certificate for a name, valid for a number of days."""
+
+    def make(name: str) -> tuple[ssl.SSLContext, Path]:
+        key, pem = tmp_path / "key.pem", tmp_path / "ca.pem"
+        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", pem]
+        subprocess.run(
+            [*command, "-subj", "/CN=test", "-addext", f"subjectAltName={name}"], check=True, capture_output=True
+        )
+        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
+        context.load_cert_chain(pem, key)
+        return context, pem
+
+    return make
+
+
+async def test_an_answer_packed_as_nobody_asked_for_is_refused():
+    async with serving(lambda _: raw(b"\x8b\x05\x80[1]\x03", **{"Content-Encoding": "br"})) as upstream:
+        with pytest.raises(SourceRefused, match="packs its answer"):
+            await tickets(rest(upstream.url))
+
+    assert len(upstream.asked) == 1
+
+
+async def test_headers_beyond_all_measure_are_not_read():
+    async with serving(lambda _: raw(b"[]", **{"X-Big": "x" * 100_000})) as upstream:
+        with pytest.raises(SourceUnavailable, match="no answer"):
+            await tickets(rest(upstream.url))
+
+
+async def test_a_thousand_cookies_do_not_pile_up():
+    def answer(request: web.Request) -> web.Response:
+        page = int(request.query["page"])
+        response = json([{"id": page}] if page < 8 else [])
+        for number in range(60):
+            response.set_cookie(f"c{page}-{number}", "x" * 30)
+        return response
+
+    async with serving(answer) as upstream:
+        assert len(await tickets(rest(upstream.url, page={"by": "page"}))) == 7
+
+    assert max(len(request.headers.get("Cookie", "")) for request in upstream.asked) < 8192
 
 
 async def test_a_redirect_to_another_host_is_refused_by_name():
@@ -192,6 +257,39 @@ async def test_a_redirect_to_another_host_is_refused_by_name():
             await tickets(rest(upstream.url))
 
     assert "pw" not in str(caught.value)
+
+
+@pytest.mark.parametrize(
+    ("location", "said"),
+    [
+        ("http://169.254.169.254/latest/meta-data", r"redirect to 169\.254\.169\.254"),
+        ("//evil.example/x", r"redirect to evil\.example"),
+        ("ftp://127.0.0.1/x", r"redirect to 127\.0\.0\.1"),
+        ("file:///etc/passwd", "redirect to another path"),
+        ("http://[", "redirect to what is no URL"),
+        ("", "redirect to another path"),
+    ],
+)
+async def test_a_redirect_that_leads_astray_is_refused(location: str, said: str):
+    async with serving(lambda _: raw(b"", status=307, Location=location)) as upstream:
+        with pytest.raises(SourceRefused, match=said):
+            await tickets(rest(upstream.url, limits={"rate": "1000/s"}))
+
+
+async def test_a_redirect_from_https_to_http_is_refused(certificate: Certificate):
+    context, ca = certificate("IP:127.0.0.1")
+
+    async with serving(lambda r: raw(b"", status=302, Location=f"http://{r.host}/"), tls=context) as upstream:
+        with pytest.raises(SourceRefused, match="redirect to 127"):
+            await tickets(rest(upstream.url, tls={"ca": str(ca)}))
+
+
+async def test_a_post_is_not_sent_again_to_where_it_is_redirected():
+    async with serving(lambda _: raw(b"", status=307, Location="/new")) as upstream:
+        with pytest.raises(SourceRefused, match="redirect"):
+            await tickets(rest(upstream.url, method="POST", body={"who": "张三"}))
+
+    assert len(upstream.asked) == 1
 
 
 async def test_a_redirect_on_the_same_host_is_followed():
@@ -264,26 +362,6 @@ def test_an_excerpt_has_no_control_characters_and_no_tags():
     assert excerpt("<h1>502\x00\x1b[31m Bad\n\n Gateway</h1>") == "502 [31m Bad Gateway"
 
 
-Certificate = Callable[[str], tuple[ssl.SSLContext, Path]]
-
-
-@pytest.fixture
-def certificate(tmp_path: Path) -> Certificate:
-    """Make a self-signed certificate for a name, valid for a number of days."""
-
-    def make(name: str) -> tuple[ssl.SSLContext, Path]:
-        key, pem = tmp_path / "key.pem", tmp_path / "ca.pem"
-        command = ["openssl", "req", "-x509", "-newkey", "rsa:2048", "-nodes", "-keyout", key, "-out", pem]
-        subprocess.run(
-            [*command, "-subj", "/CN=test", "-addext", f"subjectAltName={name}"], check=True, capture_output=True
-        )
-        context = ssl.create_default_context(ssl.Purpose.CLIENT_AUTH)
-        context.load_cert_chain(pem, key)
-        return context, pem
-
-    return make
-
-
 async def asked_over_tls(context: ssl.SSLContext, **options: Any) -> Awaitable[Any]:
     async with serving(in_turn(ONE), tls=context) as upstream:
         return await tickets(build("rest", {**QUICK, "url": upstream.url, **options}))
@@ -353,3 +431,90 @@ async def test_a_missing_authority_file_is_named():
 @pytest.mark.parametrize("written", ["p&amp;s&lt;1&gt;", "p&#38;s&#60;1&#x3E;", "p&s<1>", "p%26s%3c1%3E"])
 def test_a_secret_is_hidden_however_xml_or_a_url_writes_it(written: str):
     assert hide(f"no user {written} here", ["p&s<1>"]) == "no user *** here"
+
+
+@pytest.fixture
+def own_certificate(tmp_path: Path) -> tuple[Path, Path]:
+    """A certificate of the hub's own, and its key under the password `k3yword`."""
+    key, pem = tmp_path / "own.key", tmp_path / "own.pem"
+    command = [
+        "openssl",
+        "req",
+        "-x509",
+        "-newkey",
+        "rsa:2048",
+        "-passout",
+        "pass:k3yword",
+        "-keyout",
+        key,
+        "-out",
+        pem,
+    ]
+    subprocess.run([*command, "-subj", "/CN=hub"], check=True, capture_output=True)
+    return pem, key
+
+
+async def test_the_hub_shows_its_own_certificate_where_a_source_asks_for_it(
+    certificate: Certificate, own_certificate: tuple[Path, Path]
+):
+    (context, ca), (own, key) = certificate("IP:127.0.0.1"), own_certificate
+    context.load_verify_locations(own)
+    context.verify_mode = ssl.CERT_REQUIRED
+    shown = {"certificate": str(own), "key": str(key), "password": "k3yword"}
+
+    assert await asked_over_tls(context, tls={"ca": str(ca), **shown}) == ONE
+    with pytest.raises(SourceUnavailable):
+        await asked_over_tls(context, tls={"ca": str(ca)})
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        ({"certificate": "nowhere.pem"}, r"tls\.certificate: No such file"),
+        ({"certificate": "own.pem"}, "no certificate with its key"),
+        ({"certificate": "own.pem", "key": "own.key"}, "no certificate with its key"),
+        ({"certificate": "own.pem", "key": "own.key", "password": "wr0ng"}, "no certificate with its key"),
+    ],
+)
+async def test_a_certificate_that_cannot_be_shown_is_named_and_nobody_is_asked_for_a_password(
+    options: dict[str, str], said: str, own_certificate: tuple[Path, Path], tmp_path: Path
+):
+    source = build("rest", {**QUICK, "url": "https://127.0.0.1:9/", "tls": options}, tmp_path)
+
+    with pytest.raises(SourceRefused, match=said) as caught:
+        await tickets(source)
+
+    assert "wr0ng" not in str(caught.value)
+
+
+async def test_a_server_that_is_too_old_is_asked_only_where_told(certificate: Certificate):
+    context, ca = certificate("IP:127.0.0.1")
+    context.minimum_version = ssl.TLSVersion.MINIMUM_SUPPORTED
+    context.set_ciphers("DEFAULT:@SECLEVEL=0")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore", DeprecationWarning)
+        context.maximum_version = ssl.TLSVersion.TLSv1
+
+    assert await asked_over_tls(context, tls={"ca": str(ca), "legacy": True}) == ONE
+    with pytest.raises(SourceError):
+        await asked_over_tls(context, tls={"ca": str(ca)})
+
+
+async def test_a_server_that_is_too_old_is_told_with_the_cure():
+    async def talk(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        await reader.read(1024)
+        writer.write(bytes.fromhex("15030100020246"))  # a fatal alert: protocol version
+        await writer.drain()
+        await reader.read()
+        writer.close()
+
+    server = await asyncio.start_server(talk, "127.0.0.1", 0)
+    async with server:
+        port = server.sockets[0].getsockname()[1]
+        with pytest.raises(SourceRefused, match=r"no TLS that both sides know \(TLSV1_ALERT.*legacy: true"):
+            await tickets(rest(f"https://127.0.0.1:{port}/"))
+
+
+def test_a_key_without_its_certificate_is_named():
+    with pytest.raises(ValidationError, match="belong to a `certificate`"):
+        rest("https://host.example/", tls={"key": "own.key"})

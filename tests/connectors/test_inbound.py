@@ -181,10 +181,10 @@ def test_a_bomb_in_many_pieces_is_stopped_too():
 @pytest.mark.parametrize(
     ("body", "told"),
     [
-        (gzip.compress(b"[]")[:-9], "the compressed body breaks off"),
-        (gzip.compress(b"[1, 2, 3]")[:14], "the compressed body breaks off"),
+        (gzip.compress(b"[]", mtime=0)[:-9], "the compressed body breaks off"),
+        (gzip.compress(b"[1, 2, 3]", mtime=0)[:14], "the compressed body breaks off"),
         (b"[]", "says that it is compressed, and is not"),
-        (gzip.compress(b"[]") + b"rubbish", "says that it is compressed, and is not"),
+        (gzip.compress(b"[]", mtime=0) + b"rubbish", "says that it is compressed, and is not"),
     ],
 )
 def test_what_does_not_decompress_is_refused(body, told):

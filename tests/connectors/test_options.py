@@ -1,5 +1,7 @@
 """Every option of every connector can be looked up, and keeps its secrets."""
 
+import subprocess
+import sys
 from collections.abc import Iterator
 from typing import Any
 
@@ -38,3 +40,12 @@ def test_secrets_do_not_stand_in_the_options_as_text():
     read = REGISTRY["rest"].options_type.model_validate(options)
 
     assert secret not in repr(read) + str(read) + read.model_dump_json()
+
+
+def test_libraries_of_a_few_protocols_are_not_imported_with_the_configuration():
+    heavy = ["sqlalchemy", "graphql"]
+    asked = f"import sys, hub.config; print([name for name in {heavy} if name in sys.modules])"
+
+    done = subprocess.run([sys.executable, "-c", asked], capture_output=True, text=True, check=True)
+
+    assert done.stdout.strip() == "[]"

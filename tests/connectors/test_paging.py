@@ -2,6 +2,7 @@
 
 import base64
 from contextlib import aclosing
+from typing import Any
 
 import pytest
 from aiohttp import web
@@ -60,6 +61,21 @@ async def test_offsets_go_by_what_came_where_the_source_caps_the_size():
         found = await tickets(rest(upstream.url, page={"by": "offset", "size": {"send": "limit", "value": 500}}))
 
     assert ids(found) == list(range(7))
+
+
+async def test_rows_may_be_asked_for_by_range_and_counted_from_one():
+    def ranged(request: web.Request) -> web.Response:
+        first, last = int(request.query["startRow"]), int(request.query["endRow"])
+        return json(ALL[first - 1 : last])
+
+    async with serving(ranged) as upstream:
+        page = {"by": "offset", "send": "startRow", "to": "endRow", "first": 1, "size": {"value": 3}}
+        found = await tickets(rest(upstream.url, page={**page, "until": "short"}))
+
+    assert ids(found) == list(range(7))
+    assert upstream.queries() == [
+        {"startRow": "1", "endRow": "3"}, {"startRow": "4", "endRow": "6"}, {"startRow": "7", "endRow": "9"}
+    ]  # fmt: skip
 
 
 async def test_the_first_page_may_be_number_zero():
@@ -126,6 +142,124 @@ async def test_an_export_cursor_is_kept_and_the_next_run_goes_on_from_it():
     assert all("start_time" not in query for query in upstream.queries()[1:])
 
 
+class Ledger:
+    """Rows with growing numbers, three at a time after the number that is asked for, or from it on."""
+
+    def __init__(self, *, including: bool = False) -> None:
+        self.rows = [{"id": number} for number in range(1, 8)]
+        self.including = including
+
+    def __call__(self, request: web.Request) -> web.Response:
+        after = int(request.query.get("after", 0))
+        return json([row for row in self.rows if row["id"] > after - self.including][:3])
+
+
+@pytest.mark.parametrize("including", [False, True])
+async def test_the_next_page_begins_after_the_last_ticket(including: bool):
+    async with serving(Ledger(including=including)) as upstream:
+        found = await tickets(rest(upstream.url, page={"by": "last", "from": "id"}))
+
+    assert list(dict.fromkeys(ids(found))) == [1, 2, 3, 4, 5, 6, 7]
+    assert "after" not in upstream.queries()[0]
+
+
+async def test_a_list_that_only_grows_is_read_on_from_its_last_ticket():
+    async with serving(ledger := Ledger()) as upstream:
+        source = rest(upstream.url, page={"by": "last", "from": "id", "first": 0, "keep": True})
+        first = await pages(source)
+        quiet = await pages(source, stored(first[-1].cursor))
+        ledger.rows += [{"id": 8}, {"id": 9}]
+
+        later = await tickets(source, stored(quiet[-1].cursor))
+
+    assert upstream.queries()[0] == {"after": "0"}
+    assert [ticket for page in quiet for ticket in page.tickets] == []
+    assert ids(later) == [8, 9]
+
+
+async def test_last_tickets_that_go_round_in_circles_are_refused():
+    async with serving(in_turn([{"id": 1}], [{"id": 2}], [{"id": 1}])) as upstream:
+        with pytest.raises(SourceRefused, match="circles"):
+            await tickets(rest(upstream.url, page={"by": "last", "from": "id"}))
+
+
+async def test_paging_may_be_told_by_headers():
+    """As GitLab, PostgREST and Azure do."""
+
+    def told(request: web.Request) -> web.Response:
+        start = int(request.query.get("after", request.query.get("offset", 0)))
+        more = {"X-Next": str(start + 3)} if start + 3 < 7 else {}
+        return json(ALL[start : start + 3], **{"X-Total-Count": "7", "X-More": "true" if more else "false", **more})
+
+    for page in (
+        {"by": "cursor", "send": "after", "next": "@headers.X-Next"},
+        {"by": "offset", "total": "@headers.x-total-count"},
+        {"by": "offset", "more": "@headers.X-More"},
+    ):
+        async with serving(told) as upstream:
+            assert ids(await tickets(rest(upstream.url, page=page))) == list(range(7))
+
+        assert len(upstream.asked) == 3
+
+
+async def test_numbered_pages_may_end_where_the_answer_says_that_there_is_no_more():
+    async with serving(in_turn({"rows": ALL[:3], "last": False}, {"rows": ALL[3:], "last": True})) as upstream:
+        found = await tickets(rest(upstream.url, records="rows", page={"by": "page", "end": "last"}))
+
+    assert ids(found) == list(range(7))
+    assert len(upstream.asked) == 2
+
+
+async def test_a_count_is_asked_first_and_no_page_that_is_not_there():
+    def counted(request: web.Request) -> web.Response:
+        if request.path == "/count":
+            return json({"data": {"n": str(len(rows))}})
+        page = int(request.query["page"])
+        return json({"rows": rows[page * 3 - 3 : page * 3]} if page <= 3 else {}, 200 if page <= 3 else 500)
+
+    options: dict[str, Any] = {"page": {"by": "page"}, "count": {"url": "/count", "total": "data.n"}}
+    for rows in (ALL, []):
+        async with serving(counted) as upstream:
+            found = await pages(rest(f"{upstream.url}/t", query={"state": "open"}, records="rows", **options))
+
+        assert ids([ticket for page in found for ticket in page.tickets]) == ids(rows)
+        assert found[0].total == len(rows)
+        assert upstream.asked[0].path_qs == "/count?state=open"
+        assert len(upstream.asked) == (4 if rows else 1)
+
+
+@pytest.mark.parametrize("number", [None, "many", -1, [], 1.5])
+async def test_a_count_that_is_none_is_refused(number: Any):
+    async with serving(lambda _: json({"n": number})) as upstream:
+        with pytest.raises(SourceRefused, match="no number"):
+            await tickets(rest(upstream.url, page={"by": "page"}, count={"url": "/count", "total": "n"}))
+
+
+async def test_a_count_that_lies_does_not_make_a_run_endless():
+    def lying(request: web.Request) -> web.Response:
+        return json({"n": 10**12} if request.path == "/count" else ALL if request.query["page"] == "1" else [])
+
+    async with serving(lying) as upstream:
+        source = rest(f"{upstream.url}/t", page={"by": "page"}, count={"url": "/count", "total": "n"})
+
+        assert ids(await tickets(source)) == list(range(7))
+
+    assert len(upstream.asked) == 3
+
+
+async def test_a_next_url_may_stand_under_the_name_of_odata_and_be_relative():
+    def told(request: web.Request) -> web.Response:
+        page = int(request.query.get("$skip", 0))
+        return json({"value": [ALL[page]], **({"@odata.nextLink": f"tickets?$skip={page + 1}"} if page < 2 else {})})
+
+    async with serving(told) as upstream:
+        page = {"by": "next_url", "next": '"@odata.nextLink"'}
+        found = await tickets(rest(f"{upstream.url}/api/tickets", records="value", page=page))
+
+    assert ids(found) == [0, 1, 2]
+    assert {request.path for request in upstream.asked} == {"/api/tickets"}
+
+
 async def test_link_headers_are_followed():
     def linked(request: web.Request) -> web.Response:
         page = int(request.query.get("page", 1))
@@ -162,7 +296,14 @@ async def test_a_next_url_is_followed_as_given_and_signed_anew():
 
 @pytest.mark.parametrize(
     "elsewhere",
-    ["https://evil.example/x", "//evil.example/x", "http://127.0.0.1:1/x", "file:///etc/passwd", "http://["],
+    [
+        "https://evil.example/x",
+        "//evil.example/x",
+        "http://127.0.0.1:1/x",
+        "http://169.254.169.254/latest/meta-data",
+        "file:///etc/passwd",
+        "http://[",
+    ],
 )
 async def test_a_next_url_on_another_host_is_refused(elsewhere: str):
     async with serving(in_turn({"rows": ALL[:1], "next": elsewhere})) as upstream:

@@ -29,6 +29,8 @@ async def pulled(answer: Any, **options: Any) -> Any:
         ({"data": None}, "data.items", []),
         ({"data": {"items": {"id": 1}}}, "data.items", [1]),
         ({"rows": [{"r": {"id": 1}}, {"r": {"id": 2}}]}, "rows[].r", [1, 2]),
+        ({"data": {"1": {"t": "a"}, "2": {"t": "b"}}}, "items(data)[*].{id: [0], row: [1]}", ["1", "2"]),
+        ({"cols": ["id", "t"], "rows": [[1, "a"], [2, "b"]]}, "rows[*].{id: [0], t: [1]}", [1, 2]),
     ],
 )
 async def test_records_are_found_where_the_path_says(payload: Any, records: str, found: list[int]):
@@ -51,6 +53,28 @@ async def test_a_path_that_leads_nowhere_is_an_error_and_not_an_empty_list(paylo
 
 async def test_rows_that_are_no_objects_are_kept_to_be_rejected():
     assert await pulled([1, "二", None, {"id": 4}]) == [{"value": 1}, {"value": "二"}, {"value": None}, {"id": 4}]
+
+
+@pytest.mark.parametrize("status", [204, 304])
+async def test_an_answer_that_says_that_there_is_nothing_has_no_envelope(status: int):
+    assert await pulled(lambda _: web.Response(status=status), records="data", error=ENVELOPE) == []
+
+
+async def test_an_empty_body_is_an_empty_list_only_where_told():
+    assert await pulled(lambda _: raw("", "text/plain"), records="data", blank="empty") == []
+    with pytest.raises(SourceRefused, match="empty body"):
+        await pulled(lambda _: raw("", "text/plain"), records="data")
+
+
+@pytest.mark.parametrize("page", [{"by": "none"}, {"by": "page"}, {"by": "cursor", "next": "next"}])
+async def test_a_code_can_mean_that_there_is_nothing(page: dict[str, str]):
+    error = {"path": "code", "ok": [0], "absent": [1001]}
+
+    assert await pulled({"code": 1001, "msg": "无数据"}, records="data.rows", error=error, page=page) == []
+
+
+async def test_a_path_that_may_lead_nowhere_is_written_with_an_alternative():
+    assert await pulled({"total": 0}, records="rows || `[]`") == []
 
 
 async def test_204_is_an_empty_list():
@@ -114,6 +138,7 @@ async def test_a_code_worth_another_try_is_asked_again():
         ('[{"a": NaN}]', "application/json", "not JSON"),
         ('[{"a": -Infinity}]', "application/json", "not JSON"),
         ("[" * 100_000, "application/json", "depth"),
+        ('{"a":' * 100_000, "application/json", "depth"),
         ("[1e400]", "application/json", "not JSON"),
         ("{'a': 1}", "application/json", "not JSON"),
         ("[1] trailing", "application/json", "not JSON"),

@@ -10,7 +10,7 @@ from pulling import ids, pages, rest, stored, tickets
 from pydantic import ValidationError
 from upstream import in_turn, json, serving
 
-from hub.connectors.since import read_time, write_time
+from hub.connectors.clocks import read_time, write_time
 
 SHANGHAI = ZoneInfo("Asia/Shanghai")
 NOW = datetime.now(UTC)
@@ -165,6 +165,66 @@ async def test_newest_first_stops_at_what_was_seen():
 
     assert ids([t for page in first for t in page.tickets]) == [1, 2, 3, 4, 5]
     assert len(upstream.asked) == 2
+
+
+@pytest.mark.parametrize(
+    "page",
+    [
+        {"by": "last", "from": "id", "first": 0},
+        {"by": "cursor", "send": "after", "next": "rows[-1].id"},
+        {"by": "next_url", "next": "next"},
+        {"by": "link"},
+    ],
+)
+async def test_newest_first_stops_at_what_was_seen_however_pages_are_named(page: dict[str, Any]):
+    def newest_first(request: web.Request) -> web.Response:
+        day = int(request.query.get("after", 0)) + 1
+        link = f"?after={day}"
+        return json({"rows": [{"id": day, "updated": ago(days=day)}], "next": link}, Link=f'<{link}>; rel="next"')
+
+    async with serving(newest_first) as upstream:
+        newest = {"field": "updated", "start": ago(days=4.5)}
+        source = rest(upstream.url, records="rows", page={**page, "until": "seen"}, since=newest)
+        first = await pages(source)
+        upstream.asked.clear()
+
+        await pages(source, stored(first[-1].cursor))
+
+    assert ids([t for page in first for t in page.tickets]) == [1, 2, 3, 4, 5]
+    assert len(upstream.asked) == 2
+
+
+async def test_a_change_that_does_not_move_an_old_ticket_to_the_top_is_found_within_the_overlap():
+    """A list by creation, newest first: `overlap` says how old a ticket may be that still changes."""
+    rows = [{"id": day, "created": ago(days=day), "state": "open"} for day in range(1, 60)]
+
+    def newest_first(request: web.Request) -> web.Response:
+        page = int(request.query["page"])
+        return json(rows[page * 5 - 5 : page * 5])
+
+    async with serving(newest_first) as upstream:
+        created = {"field": "created", "start": ago(days=50), "overlap": "30d"}
+        source = rest(upstream.url, page={"by": "page", "until": "seen"}, since=created)
+        first = await pages(source)
+        rows[24]["state"] = "closed"
+        upstream.asked.clear()
+
+        found = await tickets(source, stored(first[-1].cursor))
+
+    assert {"id": 25, "created": rows[24]["created"], "state": "closed"} in found
+    assert len(upstream.asked) == 8
+
+
+async def test_without_a_time_in_the_tickets_our_clock_counts():
+    """A feed of bare ids: what changed since the run before, less the overlap."""
+    async with serving(in_turn(["a", "b"])) as upstream:
+        source = rest(upstream.url, since={"send": "since", "format": "epoch_s", "overlap": "60s"})
+        first = await pages(source)
+        await tickets(source, stored(first[-1].cursor))
+
+    (never, later) = upstream.queries()
+    assert never == {}
+    assert abs(int(later["since"]) - datetime.now(UTC).timestamp() + 60) < 50
 
 
 @pytest.mark.parametrize(

@@ -769,6 +769,20 @@ async def test_windows_are_asked_for_by_two_arguments_in_the_zone_of_the_source(
     assert len(again) == 1
 
 
+async def test_a_stretch_of_the_past_is_asked_for_from_its_beginning_to_its_end():
+    service = Service(CASES, {"QueryCaseList": lambda _: inner("<DataSet/>")})
+    since = {"field": "GXSJ", "send": ["beginTime", "endTime"], "window": "30d", "start": "2020-01-01"}
+
+    async with serving(service) as upstream:
+        connector = listing(upstream, since=since)
+        await pages(
+            connector, stored(connector.between(datetime(2026, 1, 1, tzinfo=UTC), datetime(2026, 3, 1, tzinfo=UTC)))
+        )
+
+    asked = [(each["beginTime"][:10], each["endTime"][:10]) for each in service.questions("QueryCaseList")]
+    assert asked == [("2026-01-01", "2026-01-31"), ("2026-01-31", "2026-03-01")]
+
+
 # ── one more call for each ticket: the shape of Bartec ──
 
 

@@ -247,7 +247,7 @@ def test_every_mistake_is_told_at_once():
         "page.send",
         "since.send",
         "auth.login.as.argument",
-        "soap_headers.AuthHeader.User",
+        "soap_headers",
         "detail.0.send.id",
         "auth.login.as.argument",
         "auth.login.operation",

@@ -1,6 +1,5 @@
 """A made-up legacy system on loopback: answers from a script, and remembers what it was asked."""
 
-import gzip
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -53,11 +52,6 @@ def json(payload: Any, status: int = 200, **headers: str) -> web.Response:
 def raw(body: bytes | str, content_type: str = "application/json", status: int = 200, **headers: str) -> web.Response:
     content = body.encode() if isinstance(body, str) else body
     return web.Response(body=content, status=status, headers={"Content-Type": content_type, **headers})
-
-
-def zipped(body: bytes) -> web.Response:
-    """A compressed answer, whole and true."""
-    return raw(gzip.compress(body), **{"Content-Encoding": "gzip"})
 
 
 def in_turn(*answers: Any) -> Answerer:

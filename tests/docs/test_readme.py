@@ -59,13 +59,14 @@ def test_the_demo_prints_what_the_readme_shows(demo: str) -> None:
     (step,) = steps(shown("demo"))
 
     assert step.command == "make demo"
-    assert _in_any_order(demo) == _in_any_order(step.printed.replace("…\n", ""))
+    assert _in_any_order(step.printed) - {"…"} <= _in_any_order(demo)
+    assert set(demo.splitlines()[:2]) <= set(step.printed.splitlines())
 
 
-def _in_any_order(printed: str) -> list[str]:
+def _in_any_order(printed: str) -> set[str]:
     """The lines without their figures: sources come as they are done, and the city never stands still."""
     lines = [re.sub(r"\d[\d,]*(?= appeals| rejected)", "N", line) for line in printed.splitlines() if line]
-    return sorted(re.sub(r" +", " ", line) for line in lines)
+    return {re.sub(r" +", " ", line) for line in lines}
 
 
 def test_make_demo_runs_what_is_tested_here() -> None:
@@ -93,7 +94,7 @@ def _shape(value: Any) -> Any:
 def test_adding_a_system_prints_what_the_readme_shows(tmp_path: Path) -> None:
     drop = tmp_path / "drop"
     drop.mkdir()
-    rows = "gdbh,sqbt,zt_dm,djsj\nJS001,井盖缺失,A1,2026-03-01 08:00:00\nJS002,噪音扰民,C9,2026-02-28 21:40:00\n"
+    rows = "gdbh,sqbt,zt_dm,djsj\nFP001,井盖缺失,A1,2026-03-01 08:00:00\nFP002,噪音扰民,C9,2026-02-28 21:40:00\n"
     (drop / "gd_20260301.csv").write_text(rows, encoding="gb18030")
     (drop / "gd_20260301.csv.ok").touch()
 

@@ -3,15 +3,14 @@
 from collections import Counter
 from datetime import timedelta
 
-from replica.city import FLAW_EVERY, Desk, Flaw, Remit, Stage, snapshot
-from replica.faults import Faults
+from replica.city import ABSORBED, FLAW_EVERY, Desk, Flaw, Relay, Remit, Stage, archive, snapshot
 from tests.replica.conftest import NOW, Clock
 
 REMIT = Remit(history=timedelta(days=60), every=timedelta(hours=4))
 
 
 def desk_of(clock: Clock, *, seed: int = 1, name: str = "desk", remit: Remit = REMIT) -> Desk:
-    return Desk(name, seed, clock, faults=Faults(), remit=remit, live=timedelta(seconds=15))
+    return Desk(name, seed, clock, remit=remit, live=timedelta(seconds=15))
 
 
 def test_the_same_seed_and_clock_give_the_same_cases(clock):
@@ -129,3 +128,38 @@ def test_nobody_has_a_full_name_or_a_number_in_use(clock):
 
     assert all(case.reporter[1:] in ("先生", "女士") for case in cases)
     assert all(case.phone.startswith("1380000") for case in cases)
+
+
+def test_a_desk_hears_what_its_lines_are_called_for(clock):
+    remit = Remit(every=timedelta(hours=4), lines=("12345", "12369"))
+
+    cases = desk_of(clock, remit=remit).cases()
+
+    origins = {case.scene.line: case.origin and case.origin.line for case in cases}
+    assert origins == {"12345": None, "12369": "12369"}
+
+
+def test_a_desk_that_was_closed_stands_still_since(clock):
+    desk = desk_of(clock, remit=archive("12369"))
+    before = desk.snapshots()
+
+    clock.forward(days=400)
+
+    assert desk.snapshots() == before
+    assert max(seen.case.created_at for seen in before) <= ABSORBED == desk.now()
+    assert len({seen.stage for seen in before}) > 3
+
+
+def test_a_third_of_the_calls_of_another_desk_are_seen_here_too(clock):
+    """The same trouble at the same moment, with a number of this desk's, and the other's kept beside it."""
+    other = desk_of(clock, name="other", remit=Remit(every=timedelta(hours=4), lines=("12315",)))
+    relay = Relay("12315", other, lambda case: f"TS{case.number}")
+    remit = Remit(every=timedelta(hours=4), lines=("12345",))
+    here = Desk("here", 1, clock, remit=remit, live=timedelta(seconds=15), relays=[relay])
+
+    relayed = {case.origin.number: case for case in here.cases() if case.origin}
+    theirs = {f"TS{case.number}": case for case in other.cases()}
+
+    assert 0.2 < len(relayed) / len(theirs) < 0.45
+    assert all(theirs[number].steps == case.steps for number, case in relayed.items())
+    assert len({case.number for case in here.cases()}) == len(here.cases())

@@ -7,6 +7,7 @@ import sys
 from pathlib import Path
 
 import pytest
+from aiohttp import web
 
 from replica import Replica
 
@@ -39,6 +40,30 @@ async def test_it_serves_where_it_says_with_its_clock_and_faults(http, tmp_path)
 
     assert status == 500
     assert (tmp_path / "petition" / "信访件_20260309_235959.xlsx").exists()
+    assert (process.returncode, talk) == (0, b"")
+
+
+async def test_it_pushes_to_the_hub_that_it_is_told_of(tmp_path):
+    came: asyncio.Queue[str] = asyncio.Queue()
+
+    async def take(request: web.Request) -> web.Response:
+        came.put_nowait(request.path)
+        return web.Response(status=202)
+
+    app = web.Application()
+    app.add_routes([web.post("/in/{name}", take)])
+    runner = web.AppRunner(app, access_log=None)
+    await runner.setup()
+    await web.TCPSite(runner, "127.0.0.1", 0).start()
+    hub = f"http://127.0.0.1:{runner.addresses[0][1]}"
+
+    process = await started("--port", "0", "--files", str(tmp_path), "--hub", hub)
+    pushed = {await asyncio.wait_for(came.get(), 30) for _ in range(8)}
+    process.send_signal(signal.SIGTERM)
+    _, talk = await asyncio.wait_for(process.communicate(), 10)
+    await runner.cleanup()
+
+    assert pushed == {"/in/hotline-12363", "/in/hotline-12367"}
     assert (process.returncode, talk) == (0, b"")
 
 

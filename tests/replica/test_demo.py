@@ -15,6 +15,7 @@ import psutil
 import pytest
 
 from replica import Replica
+from replica.systems import SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -96,11 +97,28 @@ async def test_the_demonstration_answers_stops_cleanly_and_starts_again(surround
 
         assert re.match(r" *\d+  \S", change.decode())
         assert len(answer["data"]["appeals"]["nodes"]) == 3
-        served = int(re.search(r"\(10 sources, ([\d,]+) appeals\)", told)[1].replace(",", ""))
-        assert served > 2400
+        sources, served = re.search(r"\((\d+) sources, ([\d,]+) appeals\)", told).groups()
+        assert (
+            int(sources) == len(re.findall(r"^  \S.* \d+ appeals +\d+ rejected$", told, re.MULTILINE)) == len(SYSTEMS)
+        )
+        assert int(served.replace(",", "")) > 150 * len(SYSTEMS)
         assert process.returncode == 0
         assert "Traceback" not in told + rest.decode() + (folder / "files" / "hub.log").read_text("utf-8")
         assert processes_of(folder) == []
+
+
+async def test_nothing_is_left_running_when_the_demonstration_is_killed(surroundings, folder):
+    process = await demo(surroundings, folder)
+    await told_until(process, "appeals")
+    before = processes_of(folder)
+
+    process.kill()
+    await asyncio.wait_for(process.communicate(), 20)
+    async with asyncio.timeout(20):
+        while processes_of(folder):
+            await asyncio.sleep(0.1)
+
+    assert any("hub.cli" in command for command in before)
 
 
 async def test_a_taken_port_is_one_line_with_the_cure(surroundings, folder):

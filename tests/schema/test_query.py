@@ -7,7 +7,7 @@ import pytest
 import sqlalchemy as sa
 
 from hub.app import create_app
-from hub.model import AppealFilter, AppealOrder
+from hub.model import AppealFilter, AppealOrder, SourceClass, SourceRecord
 from hub.store.reads import AppealQuery, Position, _conditions, _stretches
 from tests.schema.conftest import appeal, running, serve
 
@@ -299,6 +299,18 @@ async def test_sources_say_how_they_are(city):
         "lastTally": {"served": 1, "rejected": 0},
     }
     assert (lift["health"]["served"], lift["health"]["rejected"], lift["class"]) == (10, 0, "PLATFORM")
+
+
+async def test_a_number_given_up_names_the_hotline_that_answers_today(own_store):
+    food = SourceRecord("food", "食品药品", SourceClass.HOTLINE, connector="soap", alias_of="market")
+    await own_store.lanes.declare([food, SourceRecord("market", "市场监管", SourceClass.HOTLINE)])
+    async with running(create_app(own_store)) as client:
+        reply = await client.ask("{ sources { name aliasOf { name title aliasOf { name } } } }")
+
+    assert reply.data["sources"] == [
+        {"name": "food", "aliasOf": {"name": "market", "title": "市场监管", "aliasOf": None}},
+        {"name": "market", "aliasOf": None},
+    ]
 
 
 async def test_a_source_dropped_from_the_file_leaves_the_list_and_keeps_its_appeals(own_store):

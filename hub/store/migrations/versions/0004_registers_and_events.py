@@ -3,7 +3,7 @@
 from alembic import op
 
 revision = "0004"
-down_revision = "0002"
+down_revision = "0003"
 
 DDL = """
 ALTER TABLE appeal ADD COLUMN events JSONB DEFAULT '[]' NOT NULL;

@@ -1,0 +1,37 @@
+"""Run a command that ends when whoever started it does: `python -m replica.leash COMMAND…`, with a pipe as its stdin.
+
+However the starter ends, by kill -9 too, the system closes its end of the pipe, and the command is told to stop.
+"""
+
+import os
+import signal
+import subprocess
+import sys
+import threading
+
+_STOPPING = 10  # seconds that the command gets to stop by itself
+
+
+def main() -> int:
+    """Return what the command returned; signals go on to it."""
+    with subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL) as command:  # noqa: S603  # whoever starts us says what
+        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+            signal.signal(number, lambda number, _frame: command.send_signal(number))
+        threading.Thread(target=_follow, args=(command,), daemon=True).start()
+        ended = command.wait()
+    return ended if ended >= 0 else 128 - ended
+
+
+def _follow(command: "subprocess.Popen[bytes]") -> None:
+    # Not by sys.stdin, whose lock a thread that waits there would hold when the interpreter ends.
+    while os.read(0, 1024):
+        pass
+    command.terminate()
+    try:
+        command.wait(_STOPPING)
+    except subprocess.TimeoutExpired:
+        command.kill()
+
+
+if __name__ == "__main__":
+    sys.exit(main())
