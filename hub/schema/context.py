@@ -1,8 +1,9 @@
 """What a resolver reaches: the store's reads, the live log, and loaders that ask once for what many fields want."""
 
-from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import NamedTuple, TypeAlias
+import asyncio
+from collections.abc import Callable, Coroutine, Sequence
+from functools import cached_property
+from typing import Any, NamedTuple, TypeAlias
 
 import strawberry
 from strawberry.dataloader import DataLoader
@@ -20,57 +21,70 @@ class ChangesWanted(NamedTuple):
     after: int
 
 
-@dataclass(frozen=True, slots=True)
 class Context:
     """One for every operation, so that nothing loaded for one client is seen by another.
 
     The loaders gather what fields ask for in the same turn of the event loop; they remember nothing, because a
-    subscription lives for days and must see each appeal as it is.
+    subscription lives for days and must see each appeal as it is. Each is made when the first field asks.
     """
 
-    reads: Reads
-    live: Live
-    records: "DataLoader[str, SourceRecord]"
-    health: "DataLoader[str, SourceHealth]"
-    drift: "DataLoader[str, list[Drift]]"
-    appeals: "DataLoader[int, StoredAppeal | None]"
-    changes: "DataLoader[ChangesWanted, ChangePage]"
+    def __init__(self, reads: Reads, live: Live, compiler: Any) -> None:
+        self.reads = reads
+        self.live = live
+        self.compiler = compiler
+        self.plans: list[dict[str, Any]] | None = None
+        """How each field was answered; None when nobody wants to know."""
+        self._last_change: asyncio.Future[int] | None = None
 
-    @classmethod
-    def of(cls, reads: Reads, live: Live) -> "Context":
+    async def last_change(self, ask: Callable[[], Coroutine[Any, Any, int]]) -> int:
+        """The number of the newest change; the fields that need it at the same moment ask for it once."""
+        if self._last_change is None or self._last_change.done():
+            self._last_change = asyncio.ensure_future(ask())
+        return await self._last_change
+
+    @cached_property
+    def records(self) -> "DataLoader[str, SourceRecord]":
         async def records(names: list[str]) -> Sequence[SourceRecord]:
-            known = await reads.source_records()
+            known = await self.reads.source_records()
             return [known[name] for name in names]
 
+        return DataLoader(records, cache=False)
+
+    @cached_property
+    def health(self) -> "DataLoader[str, SourceHealth]":
         async def health(names: list[str]) -> Sequence[SourceHealth]:
-            known = {one.record.name: one for one in await reads.source_health()}
+            known = {one.record.name: one for one in await self.reads.source_health()}
             return [known[name] for name in names]
 
+        return DataLoader(health, cache=False)
+
+    @cached_property
+    def drift(self) -> "DataLoader[str, list[Drift]]":
         async def drift(names: list[str]) -> Sequence[list[Drift]]:
-            known = await reads.drift()
+            known = await self.reads.drift()
             return [[one for one in known if one.source == name] for name in names]
 
+        return DataLoader(drift, cache=False)
+
+    @cached_property
+    def appeals(self) -> "DataLoader[int, StoredAppeal | None]":
         async def appeals(ids: list[int]) -> Sequence[StoredAppeal | None]:
-            known = await reads.appeals_by_id(set(ids))
+            known = await self.reads.appeals_by_id(set(ids))
             return [known.get(one) for one in ids]
 
+        return DataLoader(appeals, cache=False)
+
+    @cached_property
+    def changes(self) -> "DataLoader[ChangesWanted, ChangePage]":
         async def changes(wanted: list[ChangesWanted]) -> list[ChangePage]:
             known: dict[ChangesWanted, ChangePage] = {}
             for size, after in {(one.size, one.after) for one in wanted}:
                 ids = {one.appeal_id for one in wanted if (one.size, one.after) == (size, after)}
-                pages = await reads.changes_of(ids, size=size, after=after)
+                pages = await self.reads.changes_of(ids, size=size, after=after)
                 known |= {ChangesWanted(key, size, after): page for key, page in pages.items()}
             return [known[one] for one in wanted]
 
-        return cls(
-            reads=reads,
-            live=live,
-            records=DataLoader(records, cache=False),
-            health=DataLoader(health, cache=False),
-            drift=DataLoader(drift, cache=False),
-            appeals=DataLoader(appeals, cache=False),
-            changes=DataLoader(changes, cache=False),
-        )
+        return DataLoader(changes, cache=False)
 
 
 Info: TypeAlias = "strawberry.Info[Context, None]"

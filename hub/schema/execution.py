@@ -3,7 +3,7 @@
 import asyncio
 from collections.abc import AsyncGenerator, Collection, Mapping
 from contextlib import aclosing
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import lru_cache
 from inspect import isawaitable
 from typing import Any
@@ -30,9 +30,11 @@ from hub.errors import HubError, QueryError
 from hub.schema import problems
 from hub.schema.context import Context
 from hub.schema.cost import check_cost
+from hub.schema.executor import Compiler
 from hub.schema.limits import Limits, check_size
 from hub.schema.live import Live
 from hub.schema.schema import core_schema, schema
+from hub.schema.shortcut import Shortcut
 from hub.store.reads import Reads
 
 WRONG_KIND = "WRONG_OPERATION_KIND"
@@ -46,6 +48,8 @@ class Operation:
     query: str
     variables: Mapping[str, Any]
     name: str | None = None
+    plan: bool = False
+    """Whether to tell how each field was answered; never in production."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,11 +60,14 @@ class Answer:
     data: Any = None
     refused: bool = False
     strict: bool = False
+    plan: list[dict[str, Any]] | None = None
 
     @property
     def body(self) -> dict[str, Any]:
         """The answer as it is written in JSON."""
         body: dict[str, Any] = {} if self.refused else {"data": self.data}
+        if self.plan is not None:
+            body["extensions"] = {"plan": self.plan}
         return {"errors": self.errors, **body} if self.errors else body
 
 
@@ -100,14 +107,42 @@ class _Document:
 class Execution:
     """Runs operations. Documents that could be read are remembered."""
 
-    def __init__(self, reads: Reads, live: Live, limits: Limits, *, production: bool) -> None:
+    def __init__(
+        self, reads: Reads, live: Live, limits: Limits, *, production: bool, compiler: Compiler | None = None
+    ) -> None:
         self.limits = limits
         self.production = production
         self._reads = reads
         self._live = live
+        self._compiler = compiler or Compiler(None)
         self._schema = core_schema()
         self._executor = schema().execution_context_class
         self._documents = lru_cache(_REMEMBERED)(self._read)
+        self._shortcuts = lru_cache(_REMEMBERED)(self._shortcut)
+
+    async def take_shortcut(self, operation: Operation) -> Answer | None:
+        """Answer a query at once where that is possible; None where it must be prepared and executed."""
+        shortcut = self._shortcuts(operation.query, operation.name)
+        if shortcut is None:
+            return None
+        try:
+            variables = shortcut.variables(operation.variables)
+            async with asyncio.timeout(self.limits.time.total_seconds()):
+                return Answer([], await shortcut.answer(self._context(), variables))
+        except TimeoutError:
+            return self._late()
+        except Exception:  # noqa: BLE001  # whatever it was, the ordinary execution meets it too, and tells of it
+            return None
+
+    def _shortcut(self, query: str, name: str | None) -> Shortcut | None:
+        try:
+            document = self._documents(query)
+            if document.faults or self._compiler.quick is None:
+                return None
+            definition = _chosen(document.node, name, {OperationType.QUERY})
+            return Shortcut(self._schema, self._compiler, document.node, definition, self.limits.cost)
+        except Exception:  # noqa: BLE001  # as above: GivenUp, or a document that the ordinary way refuses
+            return None
 
     def prepare(self, operation: Operation, kinds: Collection[OperationType]) -> Prepared:
         """Parse, measure, choose, validate. Raises Refused, also for an operation of another kind than `kinds`."""
@@ -156,12 +191,17 @@ class Execution:
         """Answer a query; within the time that the limits leave it."""
         try:
             async with asyncio.timeout(self.limits.time.total_seconds()):
-                result = execute(self._schema, prepared.document, **self._arguments(prepared))
-                return _answer(await result if isawaitable(result) else result)
+                arguments = self._arguments(prepared)
+                result = execute(self._schema, prepared.document, **arguments)
+                answer = _answer(await result if isawaitable(result) else result)
+                return replace(answer, plan=arguments["context_value"].plans)
         except TimeoutError:
-            seconds = self.limits.time.total_seconds()
-            late = QueryError("TIMEOUT", f"the query took longer than {seconds:g} s", limit=seconds)
-            return Answer([problems.refusal(late)], refused=True, strict=True)
+            return self._late()
+
+    def _late(self) -> Answer:
+        seconds = self.limits.time.total_seconds()
+        late = QueryError("TIMEOUT", f"the query took longer than {seconds:g} s", limit=seconds)
+        return Answer([problems.refusal(late)], refused=True, strict=True)
 
     async def follow(self, prepared: Prepared) -> AsyncGenerator[Answer, None]:
         """Answer a subscription, once for every event. The last answer is refused when it ended in an error."""
@@ -178,9 +218,15 @@ class Execution:
             ended = GraphQLError(str(error), original_error=error)
             yield Answer([problems.failure(ended)], refused=True)
 
+    def _context(self) -> Context:
+        return Context(self._reads, self._live, self._compiler)
+
     def _arguments(self, prepared: Prepared) -> dict[str, Any]:
+        context = self._context()
+        if prepared.operation.plan and not self.production:
+            context.plans = []
         return {
-            "context_value": Context.of(self._reads, self._live),
+            "context_value": context,
             "variable_values": dict(prepared.operation.variables),
             "operation_name": prepared.operation.name,
             "executor_class": self._executor,

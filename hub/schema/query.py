@@ -1,6 +1,7 @@
 """What can be asked: each resolver turns its arguments into one description of what is wanted; the store answers it."""
 
-from typing import Annotated
+from functools import cache
+from typing import Annotated, cast
 from zoneinfo import available_timezones
 
 import strawberry
@@ -17,12 +18,14 @@ from hub.schema.types import (
     Appeal,
     AppealConnection,
     AppealStatistics,
+    AppealWanted,
     Change,
     First,
     Node,
     RejectedTicket,
     RejectedTicketConnection,
     Source,
+    StatisticsWanted,
 )
 from hub.store.reads import AppealQuery
 
@@ -65,18 +68,18 @@ def appeals(  # noqa: PLR0917  # the arguments of a Relay connection; clients na
     return AppealConnection.of(info.context.reads, query)
 
 
-async def appeal(info: Info, id: Identity) -> Appeal | None:  # noqa: A002  # the argument's name in the API
-    found = await _things(info, [id])
-    return found[0] if isinstance(found[0], Appeal) else None
+def appeal(id: Identity) -> Appeal | None:  # noqa: A002  # the argument's name in the API
+    wanted = read_id(id)
+    if wanted is None or not isinstance(wanted.key, int) or wanted.type != "Appeal":
+        return None
+    return cast("Appeal", AppealWanted(wanted.key))  # the executor turns the description into the appeal
 
 
-async def appeal_by_external_id(
-    info: Info,
+def appeal_by_external_id(
     source: Name,
     external_id: Annotated[str, strawberry.argument(description="The appeal's id in that source.")],
 ) -> Appeal | None:
-    stored = await info.context.reads.appeal_of(source, external_id)
-    return Appeal.of(stored) if stored else None
+    return cast("Appeal", AppealWanted((source, external_id)))  # as above
 
 
 async def node(info: Info, id: Identity) -> Node | None:  # noqa: A002  # the argument's name in the API
@@ -128,8 +131,7 @@ async def rejected_tickets(
     return RejectedTicketConnection.of(page, resumed=bool(after))
 
 
-async def appeal_statistics(
-    info: Info,
+def appeal_statistics(
     filter: Filter = strawberry.UNSET,  # noqa: A002  # the argument's name in the API
     group_by: Annotated[
         list[Dimension] | None, strawberry.argument(description="What to count by, three at most together.")
@@ -146,9 +148,15 @@ async def appeal_statistics(
             limit=MOST_DIMENSIONS,
             value=len(dimensions),
         )
-    if timezone not in available_timezones():
+    if timezone not in _zones():
         raise QueryError("BAD_INPUT", f"timezone: {timezone!r} is not in the tz database", hint="try Asia/Shanghai")
-    return AppealStatistics.of(await info.context.reads.statistics(appeal_filter(filter or None), dimensions, timezone))
+    return cast("AppealStatistics", StatisticsWanted(appeal_filter(filter or None), dimensions, timezone))  # as above
+
+
+@cache
+def _zones() -> set[str]:
+    """All zones; to list them anew takes longer than to count."""
+    return available_timezones()
 
 
 async def last_change_number(info: Info) -> ChangeNumber:

@@ -12,8 +12,11 @@ ChangeNumber = NewType("ChangeNumber", int)
 _LARGEST = 2**53 - 1  # the largest whole number that every JSON reader keeps exact
 
 
-def _write_time(value: datetime) -> str:
-    return value.astimezone(UTC).isoformat().replace("+00:00", "Z")
+def write_time(value: datetime) -> str:
+    """Write a moment as the API does: in UTC, ending in Z."""
+    text = value.astimezone(UTC).isoformat().removesuffix("+00:00")
+    # Without zeros at the end of a fraction, as PostgreSQL writes it.
+    return f"{text.rstrip('0') if '.' in text else text}Z"
 
 
 def _read_time(value: Any) -> datetime:
@@ -45,7 +48,7 @@ SCALARS: dict[object, ScalarDefinition] = {
         name="DateTime",
         description="A moment as ISO 8601 with an offset, such as `2026-01-31T08:00:00+08:00`. "
         "Answered in UTC, ending in `Z`; a time without an offset is refused.",
-        serialize=_write_time,
+        serialize=write_time,
         parse_value=_read_time,
     ),
     date: strawberry.scalar(

@@ -6,6 +6,7 @@ import strawberry
 from graphql import GraphQLSchema
 from strawberry.schema.config import StrawberryConfig
 
+from hub.schema.executor import Executor
 from hub.schema.query import Query
 from hub.schema.scalars import SCALARS
 from hub.schema.subscription import Subscription
@@ -19,6 +20,7 @@ def schema() -> strawberry.Schema:
         subscription=Subscription,
         types=[Appeal, Change, RejectedTicket, Source],
         config=StrawberryConfig(scalar_map=SCALARS),
+        execution_context_class=Executor,
     )
 
 

@@ -2,6 +2,7 @@
 
 import asyncio
 from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
 from datetime import UTC, date, datetime
 from typing import Annotated, Any, Generic, TypeVar
 
@@ -10,6 +11,7 @@ from strawberry.utils.str_converters import to_camel_case
 
 from hub import model
 from hub.model import (
+    AppealFilter,
     ChangeType,
     Channel,
     Dimension,
@@ -364,6 +366,24 @@ class Appeal(Node):
         )
 
 
+@dataclass(frozen=True, slots=True)
+class AppealWanted:
+    """A description of one appeal, by its number, or by its source and the id that it has there.
+
+    This is what a resolver returns, and the executor turns into the appeal.
+    """
+
+    key: int | tuple[str, str]
+
+    async def resolved(self, reads: Reads) -> Appeal | None:
+        """The appeal itself, for resolvers to answer field by field."""
+        if isinstance(self.key, int):
+            stored = (await reads.appeals_by_id([self.key])).get(self.key)
+        else:
+            stored = await reads.appeal_of(*self.key)
+        return Appeal.of(stored) if stored else None
+
+
 # The fields that an appeal of the API has in common with an appeal of the domain, name and value.
 _SAME = sorted(set(Appeal.__annotations__) & set(model.Appeal.__annotations__) - {"source", "attributes", "events"})
 
@@ -514,6 +534,19 @@ class AppealStatistics:
             groups=[AppealGroup.of(group) for group in statistics.groups],
             truncated=statistics.truncated,
         )
+
+
+@dataclass(frozen=True, slots=True)
+class StatisticsWanted:
+    """A description of counts: what a resolver returns, and the executor turns into the counts."""
+
+    filter: AppealFilter
+    by: Sequence[Dimension]
+    timezone: str
+
+    async def resolved(self, reads: Reads) -> AppealStatistics:
+        """The counts themselves, for resolvers to answer field by field."""
+        return AppealStatistics.of(await reads.statistics(self.filter, self.by, self.timezone))
 
 
 def _edges(cursors: Sequence[str], nodes: Sequence[T]) -> list[Edge[T]]:

@@ -20,6 +20,7 @@ class Database:
 
     def __init__(self, url: str) -> None:
         address = sa.make_url(url).set(drivername="postgresql").render_as_string(hide_password=False)
+        self._address = address
         self.engine: AsyncEngine = create_async_engine(
             "postgresql+asyncpg://",
             # The driver reads the URL itself, so all that libpq knows may stand in it: sslmode, sslrootcert, passfile.
@@ -45,13 +46,18 @@ class Database:
                 raise
             raise StoreUnavailable(f"the database does not answer: {_first_line(error)}") from error
 
+    async def connect(self, **options: Any) -> asyncpg.Connection:
+        """Open a connection of the driver itself, set up like those of the pool; whoever opens it closes it."""
+        return await _connect(self._address, **options)
+
     async def close(self) -> None:
         await self.engine.dispose()
 
 
-async def _connect(address: str) -> asyncpg.Connection:
+async def _connect(address: str, **options: Any) -> asyncpg.Connection:
     connection = await asyncpg.connect(
         address,
+        **options,
         timeout=10,
         server_settings={
             "application_name": "hub",

@@ -1,10 +1,12 @@
 """The store: lanes, tickets and pushes on their way, and what is served. Each public method is one transaction."""
 
+from hub.store.counted import Counted
 from hub.store.database import Database
 from hub.store.drifts import Drifts
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
 from hub.store.pushes import Pushes
+from hub.store.quick import Quick
 from hub.store.reads import Reads
 from hub.store.tickets import Tickets
 
@@ -18,6 +20,8 @@ class Store:
         self.tickets = Tickets(database)
         self.pushes = Pushes(database)
         self.reads = Reads(database)
+        self.quick = Quick(database)
+        self.counted = Counted(self.reads, self.quick)
         self.drifts = Drifts(database)
 
     @classmethod
@@ -32,4 +36,5 @@ class Store:
         return cls(database)
 
     async def close(self) -> None:
+        await self.quick.close()
         await self._database.close()

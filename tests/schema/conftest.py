@@ -22,6 +22,7 @@ from hub.app import create_app
 from hub.model import (
     Appeal,
     Channel,
+    Event,
     Integration,
     Kind,
     LandedTicket,
@@ -58,7 +59,7 @@ def appeal(number: int, **fields: Any) -> Appeal:
         "topic": "城市管理/路灯" if number % 5 == 0 else "物业与住房/电梯",
         "area": ["420802", "420804", "420881"][number % 3],
         # Three appeals share each moment, so that pages must be told apart by id.
-        "created_at": START + timedelta(hours=number // 3),
+        "created_at": START + timedelta(hours=number // 3, milliseconds=500 if number % 9 < 3 else 0),
         "updated_at": START + timedelta(days=1, minutes=number),
         "due_at": None if number % 3 == 0 else START + timedelta(days=10, hours=number // 4),
         "reporter_name": "张小明",
@@ -66,6 +67,7 @@ def appeal(number: int, **fields: Any) -> Appeal:
         "location_address": f"象山大道{number}号",
         "location_point": (112.2, 31.03),
         "attributes": {"floor": number},
+        "events": [Event(START, "受理", "甲科", Status.ACCEPTED, "1"), Event(None, "备注")] if number % 5 == 0 else [],
     }
     return Appeal(**{**defaults, **fields})
 

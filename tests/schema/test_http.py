@@ -184,7 +184,8 @@ class Leaky(Reads):
 
 @pytest.fixture(scope="module")
 async def leaky():
-    app = create_app(SimpleNamespace(reads=Leaky()), limits=Limits(time=timedelta(milliseconds=100)))
+    nothing = SimpleNamespace(reads=Leaky(), quick=None, counted=None)
+    app = create_app(nothing, limits=Limits(time=timedelta(milliseconds=100)))
     async with running(app) as client:
         yield client
 

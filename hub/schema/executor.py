@@ -1,0 +1,159 @@
+"""Execute queries as Strawberry does, but answer what can be compiled by one statement and one function.
+
+A resolver returns a description of what is wanted. Where its selection can be compiled, the plan for this very
+selection is taken, or made, and its answer goes out as JSON that nobody walks again. Everything else, and everything
+when compiling is off, is resolved field by field over the same description.
+"""
+
+from collections import OrderedDict
+from collections.abc import Awaitable, Callable, Sequence
+from dataclasses import dataclass, field
+from functools import partial
+from typing import Any, TypeAlias
+
+import orjson
+from graphql import FieldNode, GraphQLObjectType, GraphQLResolveInfo, get_named_type
+from graphql.type import GraphQLOutputType
+from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
+
+from hub.schema.compiling import (
+    NotCompilable,
+    Plan,
+    Scope,
+    Selections,
+    appeal_plan,
+    page_plan,
+    shaped_page,
+    statistics_plan,
+)
+from hub.schema.context import Context
+from hub.schema.types import AppealConnection, AppealWanted, StatisticsWanted
+from hub.store.counted import Counted
+from hub.store.quick import Quick, asked, can_page
+
+_REMEMBERED = 1_000
+_MOST_VARIANTS = 16
+
+WANTED = (AppealConnection, AppealWanted, StatisticsWanted)
+Wanted: TypeAlias = AppealConnection | AppealWanted | StatisticsWanted
+"""The descriptions of what is wanted."""
+Start: TypeAlias = Callable[[], Awaitable[Any]]
+"""Begins to answer. Nothing was asked of the database before."""
+Make: TypeAlias = Callable[[Selections, Sequence[FieldNode]], Plan]
+
+
+@dataclass
+class Compiler:
+    """The plans of one hub, by the selections that they are for. `quick` is None where compiling is off."""
+
+    quick: Quick | None
+    counted: Counted | None = None
+    _plans: OrderedDict[Any, list[Plan]] = field(default_factory=OrderedDict)
+
+    def start(
+        self, wanted: Wanted, kind: GraphQLObjectType, nodes: Sequence[FieldNode], scope: Scope, context: Context
+    ) -> Start | None:
+        """Make ready to answer what is wanted, or return None where its selection needs resolvers."""
+        if self.quick is None:
+            return None
+        try:
+            if isinstance(wanted, AppealWanted):
+                plan = self._plan(("one",), nodes, scope, lambda chosen, found: appeal_plan(chosen, kind, found))
+                return partial(self._one, self.quick, wanted, plan)
+            if isinstance(wanted, StatisticsWanted):
+                if self.counted is None:
+                    return None
+                plan = self._plan(("counts",), nodes, scope, lambda chosen, found: statistics_plan(chosen, kind, found))
+                return partial(self._counts, self.counted, wanted, plan, context)
+            query = wanted.fetch.query
+            if not can_page(query):
+                return None
+            shape = ("page", query.order, query.backward)
+            plan = self._plan(shape, nodes, scope, lambda chosen, found: page_plan(chosen, kind, found, query))
+            return partial(self._page, self.quick, wanted, plan)
+        except NotCompilable:
+            return None
+
+    def _plan(self, shape: tuple[Any, ...], nodes: Sequence[FieldNode], scope: Scope, make: Make) -> Plan:
+        key = (shape, id(nodes[0]))
+        known = self._plans.get(key, [])
+        for plan in known:
+            if plan.serves(nodes, scope.variables):
+                return plan
+        plan = make(Selections(scope), nodes)
+        # The plan keeps its nodes alive, so that no other node can have their identity meanwhile.
+        self._plans[key] = [plan, *known[: _MOST_VARIANTS - 1]]
+        if len(self._plans) > _REMEMBERED:
+            self._plans.popitem(last=False)
+        return plan
+
+    @staticmethod
+    async def _one(quick: Quick, wanted: AppealWanted, plan: Plan) -> Any:
+        row = await quick.one(wanted.key, plan.columns)
+        return None if row is None else plan.shape(row)
+
+    @staticmethod
+    async def _page(quick: Quick, wanted: AppealConnection, plan: Plan) -> Any:
+        query = wanted.fetch.query
+        return shaped_page(plan, query, await quick.page(query, plan.columns))
+
+    @staticmethod
+    async def _counts(counted: Counted, wanted: StatisticsWanted, plan: Plan, context: Context) -> Any:
+        last = await context.last_change(counted.last_change)
+        counts = await counted.statistics(wanted.filter, wanted.by, wanted.timezone, last)
+        return plan.shape(counts, await context.reads.source_records() if plan.columns else {})
+
+
+def _noted(context: Context, path: Any, *, compiled: bool) -> list[str] | None:
+    """Note, for whoever wants to know, how a field is answered; gives where its statements are to be noted."""
+    if context.plans is None:
+        return None
+    place, statements = path.as_list(), list[str]()
+    # A field that may not be null is completed twice, the second time as one that may.
+    if all(plan["path"] != place for plan in context.plans):
+        context.plans.append({"path": place, "compiled": compiled, "statements": statements})
+    return statements
+
+
+async def _written(start: Start, statements: list[str] | None) -> orjson.Fragment | None:
+    token = asked.set(statements)
+    try:
+        answer = await start()
+    finally:
+        asked.reset(token)
+    return None if answer is None else orjson.Fragment(orjson.dumps(answer))
+
+
+class Executor(StrawberryGraphQLCoreExecutionContext):
+    """Strawberry's executor, which asks the compiler of the context first."""
+
+    def complete_value(  # noqa: PLR0917  # graphql-core's signature
+        self,
+        return_type: GraphQLOutputType,
+        field_details_list: Any,
+        info: GraphQLResolveInfo[Any],
+        path: Any,
+        result: Any,
+        position_context: Any,
+    ) -> Any:
+        if type(result) is orjson.Fragment:
+            return result
+        if isinstance(result, WANTED):
+            nodes = [details.node for details in field_details_list]
+            answer = self._answer(result, get_named_type(return_type), nodes, info, path)
+            if answer is not None:
+                return self.complete_awaitable_value(
+                    return_type, field_details_list, info, path, answer, position_context
+                )
+        return super().complete_value(return_type, field_details_list, info, path, result, position_context)
+
+    @staticmethod
+    def _answer(result: Any, kind: Any, nodes: Sequence[FieldNode], info: GraphQLResolveInfo[Any], path: Any) -> Any:
+        """The answer to a description; None for the one whose own fields resolve it."""
+        # Strawberry hands over the plain values of variables, where graphql-core's own type says more.
+        scope = Scope(info.schema, info.fragments, info.variable_values)  # type: ignore[arg-type]  # see above
+        start = info.context.compiler.start(result, kind, nodes, scope, info.context)
+        statements = _noted(info.context, path, compiled=start is not None)
+        if start is not None:
+            return _written(start, statements)
+        return None if isinstance(result, AppealConnection) else result.resolved(info.context.reads)

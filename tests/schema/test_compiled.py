@@ -1,0 +1,208 @@
+"""What is compiled answers the very same as what is resolved field by field."""
+
+from collections.abc import AsyncIterator
+from typing import Any
+
+import orjson
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from hypothesis_graphql import queries
+
+from hub.app import create_app
+from hub.model import Status
+from hub.schema.schema import schema_sdl
+from hub.store.store import Store
+from tests.schema.conftest import Client, appeal, running, serve
+from tests.schema.test_property import FILTERS, SCALARS
+
+EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
+COMPILED = ["appeals", "appeal", "appealByExternalId", "appealStatistics"]
+EVERYTHING = """
+fragment Whole on Appeal {
+  __typename id externalId version firstServedAt lastServedAt appealNo title content kind kindText topic status
+  statusText statusNote urgency channel originHotline isSecret respondent area grid leadOrg coOrgs createdAt updatedAt
+  dispatchedAt dueAt closedAt result publicReply isResolved satisfaction duplicateOf supportCount attachments attributes
+  location { __typename address longitude latitude } reporter { name phone } events { at text by status statusText }
+  source { __typename id name title class integration department connector active configurationError }
+}
+"""
+
+
+@pytest.fixture(scope="session")
+async def walked(city_store: Store) -> AsyncIterator[Client]:
+    """The same city, every field resolved by itself."""
+    async with running(create_app(city_store, compiled=False)) as client:
+        yield client
+
+
+async def same(city: Client, walked: Client, query: str, **variables: Any) -> Any:
+    compiled, plain = await city.ask(query, **variables), await walked.ask(query, **variables)
+    assert compiled.body == plain.body
+    assert compiled.status == plain.status
+    return compiled.body
+
+
+@EXAMPLES
+@given(query=queries(schema_sdl(), fields=COMPILED, custom_scalars=SCALARS))
+async def test_any_query_is_answered_the_same(city, walked, query):
+    await same(city, walked, query)
+
+
+VARIABLES = st.fixed_dictionaries(
+    {"f": FILTERS, "n": st.integers(0, 12)},
+    optional={
+        "o": st.sampled_from(["CREATED_DESC", "CREATED_ASC", "UPDATED_DESC", "UPDATED_ASC", "DUE_ASC"]),
+        "back": st.booleans(),
+        "names": st.booleans(),
+    },
+)
+
+
+@EXAMPLES
+@given(variables=VARIABLES)
+async def test_any_page_and_the_one_after_it_are_answered_the_same(city, walked, variables):
+    back = variables.pop("back", False)
+    size, cursor = ("last", "before") if back else ("first", "after")
+    query = f"""query Q($f: AppealFilter, $o: AppealOrder, $n: Int, $c: String, $names: Boolean = true) {{
+      appeals(filter: $f, orderBy: $o, {size}: $n, {cursor}: $c) {{
+        edges {{ cursor node {{ ...Whole }} }}
+        again: nodes {{ a: title b: title source {{ name @include(if: $names) }} source {{ t: title }} }}
+        pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor __typename }}
+      }} }} {EVERYTHING}"""
+
+    body = await same(city, walked, query, **variables)
+
+    page = body.get("data") and body["data"]["appeals"]["pageInfo"]
+    if page:
+        await same(city, walked, query, **variables, c=page["startCursor" if back else "endCursor"])
+
+
+async def test_one_appeal_is_answered_the_same_and_so_is_one_that_is_not_there(city, walked):
+    query = f"query Q($id: ID!) {{ appeal(id: $id) {{ ...Whole }} }} {EVERYTHING}"
+
+    page = await same(city, walked, "{ appeals(first: 9) { nodes { id } } }")
+    for node in page["data"]["appeals"]["nodes"]:
+        found = await same(city, walked, query, id=node["id"])
+        assert found["data"]["appeal"]["id"] == node["id"]
+    for unknown in ("Appeal:999999", "Source:lift", "nothing", "Appeal:9223372036854775808"):
+        assert (await same(city, walked, query, id=unknown))["data"]["appeal"] is None
+
+
+@pytest.mark.parametrize("show", [True, False])
+async def test_a_directive_decides_anew_for_each_value_of_its_variable(city, walked, show):
+    query = """query Q($show: Boolean!) { appeals(first: 2) { nodes {
+      id ... @include(if: $show) { title } status @skip(if: $show) source { name @skip(if: $show) title } } } }"""
+
+    for each in (show, not show, show):
+        body = await same(city, walked, query, show=each)
+        assert ("title" in body["data"]["appeals"]["nodes"][0]) is each
+
+
+async def test_what_needs_resolvers_goes_the_ordinary_way_beside_what_does_not(city, walked):
+    body = await same(
+        city,
+        walked,
+        """{ plain: appeals(first: 2) { nodes { title } }
+             counted: appeals(first: 2) { totalCount nodes { title source { health { served } } } }
+             nested: appeals(first: 2) { nodes { changes { nodes { number } } } } }""",
+    )
+
+    assert body["data"]["counted"]["totalCount"] == 40
+
+
+GROUPED = """query Q($f: AppealFilter, $by: [Dimension!], $zone: String! = "Asia/Shanghai") {
+  appealStatistics(filter: $f, groupBy: $by, timezone: $zone) { __typename count truncated groups {
+    __typename count status kind topic urgency area day
+    source { id name title class integration department connector active configurationError } } } }"""
+DIMENSIONS = ["SOURCE", "STATUS", "KIND", "TOPIC", "URGENCY", "AREA", "DAY"]
+
+
+@EXAMPLES
+@given(
+    wanted=FILTERS,
+    by=st.lists(st.sampled_from(DIMENSIONS), max_size=4),
+    zone=st.sampled_from(["Asia/Shanghai", "UTC", "America/St_Johns", "Nowhere/Land"]),
+)
+async def test_any_counts_are_answered_the_same(city, walked, wanted, by, zone):
+    await same(city, walked, GROUPED, f=wanted, by=by, zone=zone)
+
+
+@pytest.mark.parametrize(
+    "variables",
+    [
+        {},
+        {"f": None, "n": None},
+        {"f": {}, "n": 3},
+        {"f": {"status": "CLOSED"}, "n": 3.0},
+        {"f": {"status": ["CLOSED", None]}},
+        {"f": {"status": ["NOWHERE"]}},
+        {"f": {"status": None, "created": {"since": "2026-03-01T08:00:00+08:00"}}},
+        {"f": {"created": {"since": "2026-03-01T08:00:00"}}},
+        {"f": {"unknown": 1}},
+        {"f": [], "n": True},
+        {"n": 101},
+        {"n": -1},
+        {"n": 2**40},
+        {"n": "3"},
+        {"f": {"text": "\0"}},
+        {"f": {"text": "x" * 201}},
+        {"other": 1},
+    ],
+)
+async def test_variables_are_read_and_refused_the_same(city, walked, variables):
+    query = (
+        "query Q($f: AppealFilter = {kind: [HELP]}, $n: Int = 4) { appeals(filter: $f, first: $n) { nodes { id } } }"
+    )
+
+    await same(city, walked, query, **variables)
+
+
+async def test_what_costs_too_much_is_refused_the_same(city, walked):
+    page = "appeals(first: $n) { nodes { events { text } source { name } } }"
+    query = f"query Q($n: Int!) {{ {' '.join(f'page{number}: {page}' for number in range(9))} }}"
+
+    cheap = await same(city, walked, query, n=2)
+    dear = await same(city, walked, query, n=100)
+
+    assert "errors" not in cheap
+    assert dear["errors"][0]["extensions"]["code"] == "COST_LIMIT"
+
+
+async def test_an_appeal_is_found_by_the_id_its_source_gave_it(city, walked):
+    query = f"""query Q($s: String!, $e: String!) {{
+      appealByExternalId(source: $s, externalId: $e) {{ ...Whole }} }} {EVERYTHING}"""
+
+    found = await same(city, walked, query, s="housing", e="N7")
+    unknown = await same(city, walked, query, s="lift", e="N7")
+
+    assert found["data"]["appealByExternalId"]["externalId"] == "N7"
+    assert unknown["data"]["appealByExternalId"] is None
+
+
+async def test_counts_are_of_this_moment_after_every_change(own_store):
+    """Counts are remembered for as long as no appeal changes, and not a change longer."""
+    query = "{ appealStatistics(groupBy: [STATUS]) { count groups { count status } } }"
+
+    async with running(create_app(own_store)) as compiled, running(create_app(own_store, compiled=False)) as plain:
+        for number in (1, 2, 3, 2, 5):
+            await serve(own_store, [appeal(number, status=list(Status)[number * 3 % 12], title=f"{number}")])
+            body = await same(compiled, plain, query)
+            again = await same(compiled, plain, query)
+            assert body == again
+            await serve(own_store, [appeal(number, status=Status.REWORK)])
+            changed = await same(compiled, plain, query)
+            assert changed != body
+
+
+async def test_whoever_develops_can_ask_how_each_field_was_answered(city, production):
+    query = "{ plain: appeals(first: 1) { nodes { title } } counted: appeals { totalCount } lastChangeNumber }"
+    asked = orjson.dumps({"query": query, "extensions": {"plan": True}})
+
+    plain, counted = (await city.post(asked)).body["extensions"]["plan"]
+
+    assert (plain["path"], plain["compiled"]) == (["plain"], True)
+    assert plain["statements"][0].startswith("select a.title from (select a.created_at, a.id, a.title from appeal a")
+    assert (counted["path"], counted["compiled"], counted["statements"]) == (["counted"], False, [])
+    assert "extensions" not in (await production.post(asked)).body
+    assert "extensions" not in (await city.ask(query)).body
