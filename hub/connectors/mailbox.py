@@ -302,7 +302,7 @@ class _Run:
         return iter([mail.ticket | facts])
 
     async def _tidied(self, page: Sequence[Ticket]) -> bool:
-        """Tidy up after a page that is kept. `hub try` asks on after an empty one, and keeps nothing: that one waits."""
+        """Tidy up after a page that is kept; an empty one waits, as `hub try` asks on after it and keeps nothing."""
         if not page or not self._mark.left:
             return False
         await self._tidy()
