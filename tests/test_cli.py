@@ -397,6 +397,21 @@ def test_try_says_the_same_to_a_program_and_pulls_no_more_tickets_than_asked(off
     assert (refused["ticket"], refused["appeal"], refused["rejected"]["field"]) == (VOID, None, "status")
 
 
+@pytest.mark.parametrize("only_if", ["标题", "misspelt"])
+def test_try_leaves_files_where_they_are_even_where_nothing_is_held(offline: City, only_if: str) -> None:
+    text = (offline.folder / "connectors.yaml").read_text()
+    offline.configure(
+        text.replace("connector: files", f"connector: files\n    after: delete\n    only_if: {only_if}", 1)
+    )
+    offline.drop("a.jsonl", BROKEN_LIFT)
+    offline.drop("b.jsonl")
+
+    done = offline.hub("try", "housing")
+
+    assert ("gave no tickets" in done.stdout) == (only_if == "misspelt")
+    assert sorted(path.name for path in (offline.folder / "inbox").iterdir()) == ["a.jsonl", "b.jsonl"]
+
+
 def test_what_a_source_sends_cannot_command_the_terminal(offline: City) -> None:
     offline.drop("a.jsonl", {**BROKEN_LIFT, "标题": "\x1b]0;owned\x07\u202e[red]电梯"})
 

@@ -53,13 +53,14 @@ def try_source(asked: Asked, name: str, limit: int) -> int:
 async def _pulled(source: Source, limit: int) -> list[Ticket]:
     """Take from the first page that holds any, and never ask for another.
 
-    Whoever asks says that the page before is kept: a queue would then forget what nobody has.
+    Whoever asks says that the page before is kept: a queue would then forget what nobody has, and a file be moved, even
+    where `only_if`, which may be what is tried, holds none of it.
     """
     # Closing the generator closes its connections now, not at some later time.
     async with aclosing(source.connector.pull(None)) as pages:
         async for page in pages:
-            if held := [ticket for ticket in page.tickets if source.holds(ticket)]:
-                return held[:limit]
+            if page.tickets:
+                return [ticket for ticket in page.tickets if source.holds(ticket)][:limit]
     return []
 
 

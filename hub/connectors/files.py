@@ -5,7 +5,7 @@ import hashlib
 import os
 import posixpath
 import time
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Iterator, Sequence
+from collections.abc import AsyncGenerator, AsyncIterator, Iterator, Sequence
 from contextlib import aclosing, nullcontext
 from dataclasses import replace
 from datetime import timedelta
@@ -17,7 +17,7 @@ from pydantic import Field, ValidationInfo, field_validator
 
 from hub.connectors.base import Limits, Options, Place, Retry
 from hub.connectors.filerows import Reading, file_rows
-from hub.connectors.folders.base import Folder, Listed, address, looks, too_large
+from hub.connectors.folders.base import Folder, address, looks, too_large
 from hub.connectors.folders.local import LocalFolder
 from hub.connectors.folders.servers import FileAuth, FileTls, Opening, Server, check, opening
 from hub.connectors.formats import known_encoding
@@ -182,13 +182,18 @@ class _Run:
         self._trouble: SourceError | None = None
 
     async def pages(self) -> AsyncGenerator[Page, None]:
+        """Tidy up after earlier runs, read what is new, and look once more where files have to be seen at rest."""
         seen = self._mark.seen
-        async for page in self._new_pages():
+        left, new = await self._look()
+        for file in left:
+            await self._tidy(file)
+        async for page in self._pages_of(new):
             yield page
         if (pause := self._pause()) is not None:
             yield self._page([])  # What was seen now counts for the next run too, should this one be cut.
             await asyncio.sleep(pause)
-            async for page in self._new_pages():
+            _, new = await self._look()
+            async for page in self._pages_of(new):
                 yield page
         if self._mark.seen != seen:
             yield self._page([])
@@ -206,14 +211,15 @@ class _Run:
         latest = max(sight.at for sight in self._mark.seen.values())
         return max(0.0, latest + patience.total_seconds() - time.time())
 
-    async def _new_pages(self) -> AsyncGenerator[Page, None]:
-        """Look at the folder, tidy away what an earlier run took, and read what is new."""
+    async def _look(self) -> tuple[list[File], list[File]]:
+        """List the files that an earlier run took, and those that wait to be read."""
         found = [each async for each in self._found()]
         self._mark = self._mark.among([file.entry for file in found])
-        left, new = _parted(found, self._mark.took)
-        for file in left:
-            await self._tidy(file)
-        for file in self._waiting(new):
+        left = [file for file in found if self._mark.took(file.entry)]
+        return left, self._waiting([file for file in found if not self._mark.took(file.entry)])
+
+    async def _pages_of(self, files: Sequence[File]) -> AsyncGenerator[Page, None]:
+        for file in files:
             async for page in self._file_pages(file):
                 yield page
 
@@ -306,12 +312,6 @@ class _Run:
                 )
         except SourceError as error:
             self._trouble = self._trouble or error
-
-
-def _parted(files: Sequence[File], took: Callable[[Listed], bool]) -> tuple[list[File], list[File]]:
-    """Part the files that were taken from the others."""
-    taken = {file.path for file in files if took(file.entry)}
-    return [file for file in files if file.path in taken], [file for file in files if file.path not in taken]
 
 
 def _digest(content: bytes) -> str:

@@ -228,14 +228,12 @@ class _Run:
             page, weight = page + tickets, weight + size
             if len(page) >= self._options.size or weight >= _FULL:
                 yield self._page(page)
-                await self._tidy()
+                await self._tidied(page)
                 stored, page, weight = self._mark, [], 0
         if page or self._mark != stored:
             yield self._page(page)
-        # `hub try` asks on after an empty page, and keeps nothing: mails without tickets wait for the next run.
-        if page and self._mark.left:
-            await self._tidy()
-            yield self._page([])
+            if await self._tidied(page):
+                yield self._page([])
         if self._trouble:
             raise self._trouble
 
@@ -302,6 +300,13 @@ class _Run:
         if (how := self._options.attachments) is not None:
             return _attached(mail, how, facts, most)
         return iter([mail.ticket | facts])
+
+    async def _tidied(self, page: Sequence[Ticket]) -> bool:
+        """Tidy up after a page that is kept; an empty one waits, as `hub try` asks on after it and keeps nothing."""
+        if not page or not self._mark.left:
+            return False
+        await self._tidy()
+        return True
 
     async def _tidy(self) -> None:
         """Do `after` to the mails whose tickets are kept. What is refused keeps no mail from being read."""

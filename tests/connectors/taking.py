@@ -1,4 +1,4 @@
-"""Take from a broker into a real store, and die at a page by SIGKILL: before it is kept, or acknowledged."""
+"""Take from a source into a real store, and die at a page by SIGKILL: before it is kept, or acknowledged."""
 
 import asyncio
 import os
@@ -25,9 +25,9 @@ from tests.scripted import MAP, ZONE  # noqa: E402
 RECORD = SourceRecord("housing", "住房热线", SourceClass.HOTLINE, connector="broker")
 
 
-def source_of(options: dict[str, object], dies_at: int = 0) -> Source:
+def source_of(options: dict[str, object], dies_at: int = 0, connector_name: str = "broker") -> Source:
     mapping = compile_mapping("housing", MAP, maps={}, timezone=ZONE, nulls=[])
-    connector = Dying(build("broker", options), dies_at)
+    connector = Dying(build(connector_name, options), dies_at)
     return Source(RECORD, connector, mapping, Schedule(ZONE, timedelta(hours=1), None))
 
 
@@ -56,7 +56,7 @@ async def lane_of(store: Store) -> Lane:
     return lane
 
 
-async def take(database: str, options: dict[str, object], moment: str, page: int) -> None:
+async def take(database: str, options: dict[str, object], moment: str, page: int, connector: str) -> None:
     number = 0
 
     def watch(tally: Tally, total: int | None) -> None:
@@ -66,10 +66,11 @@ async def take(database: str, options: dict[str, object], moment: str, page: int
             os.kill(os.getpid(), signal.SIGKILL)
 
     store = await Store.open(database)
-    source = source_of(options, page if moment == "kept" else 0)
+    source = source_of(options, page if moment == "kept" else 0, connector)
     await sync(source, store, await lane_of(store), watch)
     await store.close()
 
 
 if __name__ == "__main__":
-    asyncio.run(take(sys.argv[1], orjson.loads(sys.argv[2]), sys.argv[3], int(sys.argv[4])))
+    database, options, moment, page, connector = sys.argv[1:]
+    asyncio.run(take(database, orjson.loads(options), moment, int(page), connector))

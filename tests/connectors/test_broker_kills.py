@@ -28,7 +28,8 @@ async def far(request: pytest.FixtureRequest, tmp_path: Path) -> AsyncIterator[F
 
 async def killed_before(moment: str, page: int, far: Far, database: str) -> int | None:
     options = orjson.dumps({**QUICK, **far.options, "size": 5}).decode()
-    process = await asyncio.create_subprocess_exec(sys.executable, TAKING, database, options, moment, str(page))
+    command = [sys.executable, str(TAKING), database, options, moment, str(page), "broker"]
+    process = await asyncio.create_subprocess_exec(*command)
     return await process.wait()
 
 
