@@ -8,9 +8,9 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator
 
+from hub.mapping.times import is_in_utc, without_dot_net
+
 _NAMED = ("iso", "epoch_s", "epoch_ms", "http")
-_IN_UTC = re.compile(r"(?:%[HMSf]|0)Z")
-_DOT_NET = re.compile(r"^/Date\((-?\d{1,17})(?:[+-]\d{4})?\)/$")
 _SECONDS = re.compile(r"%[STXcsfr]")
 _CLOCK = re.compile(r"%[HIMpRSTXcsfr]")
 
@@ -57,7 +57,7 @@ def read_time(value: Any, written: str, zone: ZoneInfo) -> datetime | None:
     """Read a source's time, or None; one without an offset is in the source's zone."""
     try:
         if written in {"epoch_s", "epoch_ms"}:
-            seconds = float(_DOT_NET.sub(r"\1", value) if isinstance(value, str) else value)
+            seconds = float(without_dot_net(value) if isinstance(value, str) else value)
             return datetime.fromtimestamp(seconds / (1000 if written == "epoch_ms" else 1), UTC)
         return in_zone(_parse(str(value).strip(), written), _zone_of(written, zone))
     except (ValueError, OverflowError, OSError):
@@ -76,7 +76,7 @@ def midnight(moment: datetime, zone: ZoneInfo, *, days: int = 0) -> datetime:
 
 
 def _zone_of(pattern: str, zone: ZoneInfo) -> ZoneInfo:
-    return ZoneInfo("UTC") if pattern == "http" or _IN_UTC.search(pattern) else zone
+    return ZoneInfo("UTC") if pattern == "http" or is_in_utc(pattern) else zone
 
 
 def _parse(text: str, written: str) -> datetime:

@@ -55,7 +55,7 @@ class Rule(BaseModel):
     value: Any = Field(None, description="A constant instead of `from`; only date, time and crs go with it.")
     nulls: list[str] | None = Field(
         None,
-        description="Texts and numbers that mean nothing here, beside those of the source; compared after trimming.",
+        description="Texts, numbers and booleans that mean nothing here, beside those of the source; compared after trimming.",
     )
     split: str | None = Field(None, description="Cut the text at each of these; empty parts are dropped.")
     join: str | None = Field(
@@ -86,9 +86,10 @@ class Rule(BaseModel):
     )
     date: str | list[str] | None = Field(
         None,
-        description="The form of the time: iso (also where nothing is said), epoch_s, epoch_ms, excel, chinese, or a "
-        "strptime pattern; or several, of which the first that suits is taken. A time without offset is in the "
-        "source's time zone.",
+        description="The form of the time: iso (also where nothing is said), epoch_s, epoch_ms (also inside "
+        "/Date(…)/, as .NET writes it), excel, chinese, or a strptime pattern; or several, of which the first that "
+        "suits is taken. A time without offset is in the source's time zone; of a pattern with a Z behind the clock, "
+        "in UTC.",
     )
     time: Clock | None = Field(None, description="Put the time at the start (00:00:00) or end (23:59:59) of its day.")
     crs: Annotated[Crs, WithJsonSchema(_CRS_SCHEMA)] | None = Field(
