@@ -55,7 +55,8 @@ class Rule(BaseModel):
     value: Any = Field(None, description="A constant instead of `from`; only date, time and crs go with it.")
     nulls: list[str] | None = Field(
         None,
-        description="Texts, numbers and booleans that mean nothing here, beside those of the source; compared after trimming.",
+        description="Texts, numbers and booleans that mean nothing here, beside those of the source; compared after "
+        "trimming.",
     )
     split: str | None = Field(None, description="Cut the text at each of these; empty parts are dropped.")
     join: str | None = Field(

@@ -48,7 +48,7 @@ _FLOATS = frozenset({float})
 
 
 def one(nulls: frozenset[str]) -> Step:
-    """Trim a value, and take the only element of a list; None for a sentinel: `0` is the number too, `false` the boolean."""
+    """Trim a value, and take the only element of a list; None for a sentinel: `0` is 0 too, `false` is false."""
     numbers = _numbers(nulls)
 
     def clean(value: Any) -> Any:

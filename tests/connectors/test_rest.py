@@ -43,7 +43,10 @@ async def test_records_are_found_where_the_path_says(payload: Any, records: str,
         ({"result": []}, "data.items", "no `data` .* it holds result"),
         ({"data": {"list": []}}, "data.items", "no `items`"),
         ([{"id": 1}], "data", "no `data`"),
-        ({"rows": 1}, "x[?a].b", "holds nothing at"),
+        ({"data": {"list": []}}, "data.items", "`data` holds list"),
+        ({"rows": 1}, "x[?a].b", "holds nothing at .*: there is no `x`; it holds rows"),
+        ({"data": {"r": 1}}, "unwind(data.rows, 'a')", "there is no `rows`; `data` holds r"),
+        ({"data": {"rows": 1}}, "unwind(data.rows, 'a')", "holds nothing at `records: unwind.data.rows, 'a'.`;"),
     ],
 )
 async def test_a_path_that_leads_nowhere_is_an_error_and_not_an_empty_list(payload: Any, records: str, said: str):

@@ -1,4 +1,4 @@
-"""WordPress REST: the number of pages in a header, two clocks in one record, HTML in titles, names in what it embeds."""
+"""WordPress REST: the number of pages in a header, two clocks in a record, HTML in titles, names in what it embeds."""
 
 from typing import Any
 
