@@ -50,6 +50,12 @@ MORE = "    url: https://housing.example.gov.cn/api/tickets\n"
 
 # A schema sees shapes. It cannot follow names, patterns, clocks, secrets, or what a model checks across its keys.
 SCHEMA_CANNOT_SEE = {
+    "date-of-java",
+    "function-with-too-few",
+    "paths-of-other-languages",
+    "pipe-before-or",
+    "since-of-java",
+    "text-in-double-quotes-in-a-path",
     *("api-key-nowhere", "auth-none", "auth-two-ways", "date-on-a-text"),
     *("files-encoding-unknown", "files-marker-for-all", "files-of-unknown-form", "files-outside-the-folder"),
     "open311-window-too-long",

@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Collection, Iterable
 
-_MOST_LISTED = 12
+_MOST_LISTED = 14
 
 _SYNONYMS = {
     "address": "location.address",
@@ -11,6 +11,7 @@ _SYNONYMS = {
     "authentication": "auth",
     "body": "content",
     "category": "topic",
+    "concat": "join",
     "credentials": "auth",
     "cron": "schedule",
     "csv": "files",
@@ -26,12 +27,14 @@ _SYNONYMS = {
     "folder": "files",
     "ftp": "files",
     "georeport": "open311",
+    "header": "api_key",
     "http": "rest",
     "id": "external_id",
     "incremental": "since",
     "interval": "schedule",
     "json": "rest",
     "kind": "connector",
+    "limit": "size",
     "location": "location.point",
     "mapping": "map",
     "mobile": "reporter.phone",
@@ -41,10 +44,13 @@ _SYNONYMS = {
     "organization": "lead_org",
     "pagination": "page",
     "paging": "page",
+    "parameters": "query",
+    "params": "query",
     "phone": "reporter.phone",
     "point": "location.point",
     "push": "inbound",
     "protocol": "connector",
+    "regex": "match",
     "region": "area",
     "reporter": "reporter.name",
     "sftp": "files",
@@ -53,6 +59,8 @@ _SYNONYMS = {
     "subject": "title",
     "summary": "title",
     "text": "content",
+    "token": "bearer",
+    "total_pages": "pages",
     "type": "connector",
     "tz": "timezone",
     "uri": "url",

@@ -1,6 +1,7 @@
 """Write and read times as sources do: ISO 8601, seconds since 1970, or a pattern of their own. Pure."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Annotated, Any
@@ -8,7 +9,8 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator
 
-from hub.mapping.times import is_in_utc, without_dot_net
+from hub.connectors.placeholders import TIMES
+from hub.mapping.times import is_in_utc, strptime_of, without_dot_net
 
 _NAMED = ("iso", "epoch_s", "epoch_ms", "http")
 _SECONDS = re.compile(r"%[STXcsfr]")
@@ -18,7 +20,19 @@ _CLOCK = re.compile(r"%[HIMpRSTXcsfr]")
 def _known(written: str) -> str:
     if written in _NAMED or "%" in written:
         return written
-    raise ValueError(f"{written!r} is not {', '.join(_NAMED)} or a pattern such as %Y-%m-%d %H:%M:%S")
+    meant = f"; did you mean {pattern!r}?" if (pattern := strptime_of(written)) else ""
+    raise ValueError(f"{written!r} is not {', '.join(_NAMED)} or a pattern such as %Y-%m-%d %H:%M:%S{meant}")
+
+
+def must_read(names: Iterable[str], where: str = "") -> None:
+    """Raise ValueError for a time whose format is none, as in `{since:yyyy-MM-dd}`: it would be sent as it stands."""
+    for name in names:
+        base, _, written = name.partition(":")
+        if written and base in TIMES:
+            try:
+                _known(written)
+            except ValueError as error:
+                raise ValueError(f"{where}{{{name}}}: {error}") from None
 
 
 TimeFormat = Annotated[str, AfterValidator(_known)]

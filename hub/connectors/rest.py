@@ -12,8 +12,9 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from hub.connectors.asking import Asked, Manner, Scalar
 from hub.connectors.auth import Auth, credentials
 from hub.connectors.base import Limits, Options, Place, Retry
+from hub.connectors.clocks import must_read
 from hub.connectors.details import ASKED, Detail, url_details
-from hub.connectors.exchange import Answer, AnswerFormat, parse, without_markup
+from hub.connectors.exchange import Answer, parse, without_markup
 from hub.connectors.formats import encoding_named, known_encoding
 from hub.connectors.http import Session, Web
 from hub.connectors.lists import Count, PagedList
@@ -46,7 +47,7 @@ class RestOptions(Asked):
     """Where the parameters of `page` and `since` go; left out: into the body of a POST, else into the query."""
     send_encoding: Annotated[str, AfterValidator(known_encoding)] = "utf-8"
     """The encoding in which the source reads queries, forms and texts."""
-    format: AnswerFormat | Literal["csv", "jsonl"] = "auto"
+    format: Literal["auto", "json", "xml", "csv", "jsonl"] = "auto"
     """What the answer is; `auto` tells JSON from XML by itself."""
     csv: CsvOptions = CsvOptions()
     """How a CSV answer is written."""
@@ -89,7 +90,10 @@ class RestOptions(Asked):
             raise ValueError("a body needs `method: POST`")
         if self.since is not None and self.since.send is None and "since" not in self.names():
             if getattr(self.page, "until", "") != "seen":
-                raise ValueError("`since` without `send` needs `page.until: seen`, or it would change nothing")
+                raise ValueError(
+                    "`since` without `send` needs {since} in the url, query or body, or `page.until: seen`; "
+                    "or it would change nothing"
+                )
             if self.since.field is None:
                 raise ValueError("`until: seen` needs `since.field`, to tell what was seen")
         if self.format in _ROWS and self.records:
@@ -102,6 +106,7 @@ class RestOptions(Asked):
             raise ValueError(f"`for_each.{taken[0]}` has a meaning already, or is no name")
         for part in ("url", "query", "body"):  # Not the headers: a secret may hold braces that name nothing.
             must_know(self._names_in(part), _NAMES | self.for_each.keys(), f"`{part}`: ")
+            must_read(names_in(getattr(self, part)), f"`{part}`: ")
         if unused := [name for name in self.for_each if name not in self.names()]:
             raise ValueError(f"`for_each.{unused[0]}` goes nowhere: write {{{unused[0]}}} in the url, query or body")
         return self

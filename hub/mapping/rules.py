@@ -241,6 +241,8 @@ def _origins(to: Target, rule: Rule) -> Iterator[Problem]:
     origins = [key for key in ("from", "value") if rule.says(key)]
     if len(origins) != 1:
         yield (to.name,), "give from or value, not both" if origins else "say where it comes from: from or value"
+    if to.is_enum and rule.map is None and rule.from_ in list(to.type):
+        yield (to.name,), f"{rule.from_} is read as a path; a constant is {{value: {rule.from_}}}"
     if rule.says("value"):
         for key in rule.says("nulls", "split", "join", "match", "as", "map", "else", "default"):
             yield (to.name, key), f"a constant value takes no {key!r}"

@@ -49,6 +49,11 @@ _DOT_NET = re.compile(r"\\?/Date\((-?\d{1,17})(?:[+-]\d{4})?\)\\?/")
 _IN_UTC = re.compile(r"(?:%[HMSf]|0)Z")
 _PLAIN = {"iso": " T", "%Y-%m-%d %H:%M:%S": " ", "%Y-%m-%dT%H:%M:%S": "T"}
 """What stands between day and clock in the formats that are mostly meant: 2026-03-01 08:05:30."""
+_STRPTIME = {
+    "y": "%Y", "Y": "%Y", "M": "%m", "d": "%d", "D": "%d", "H": "%H", "h": "%I", "m": "%M", "s": "%S", "S": "%f",
+    "F": "%f", "t": "%p", "a": "%p", "X": "%z", "z": "%z", "K": "%z",
+}  # fmt: skip
+"""The letters of patterns elsewhere, and what they are here."""
 _NOTHING = timedelta()
 _CLOCKS = {"start_of_day": time(0, 0, 0), "end_of_day": time(23, 59, 59)}
 _LONGEST = 100
@@ -143,14 +148,26 @@ def _format(name: str) -> Format:
     if name in _FORMATS:
         return _FORMATS[name]
     if "%" not in name:
-        near = get_close_matches(name, _FORMATS, 1)
-        guess = f"; did you mean {near[0]!r}?" if near else ""
+        near = pattern if (pattern := strptime_of(name)) else next(iter(get_close_matches(name, _FORMATS, 1)), "")
+        guess = f"; did you mean {near!r}?" if near else ""
         raise ValueError(
             f"no date format {name!r}{guess} (known: {', '.join(_FORMATS)}, or a strptime pattern such as %Y-%m-%d)"
         )
     if not re.search(r"%[YycxDFsG]", name):
         raise ValueError(f"the date format {name!r} has no year")
     return _pattern(name)
+
+
+def strptime_of(java: str) -> str | None:
+    """Write a pattern of Java or .NET, such as `yyyy-MM-dd HH:mm:ss`, as strptime does; None for anything else."""
+    words = re.sub(r"'([^']*)'", r"\1", java)
+    if not re.search("[yY]{4}", words):
+        return None
+    return re.sub("yyyy|YYYY|MM?|dd?|DD?|HH?|hh?|mm?|ss?|[SF]{1,6}|tt|aa?|XXX|zzz|K", _strptime_word, words)
+
+
+def _strptime_word(found: re.Match[str]) -> str:
+    return _STRPTIME.get(found[0]) or _STRPTIME.get(found[0][:1]) or found[0]
 
 
 def _pattern(pattern: str) -> Format:
