@@ -50,6 +50,7 @@ MORE = "    url: https://housing.example.gov.cn/api/tickets\n"
 
 # A schema sees shapes. It cannot follow names, patterns, clocks, secrets, or what a model checks across its keys.
 SCHEMA_CANNOT_SEE = {
+    "range-of-no-size",
     "date-of-java",
     "function-with-too-few",
     "paths-of-other-languages",

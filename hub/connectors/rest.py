@@ -19,7 +19,7 @@ from hub.connectors.formats import encoding_named, known_encoding
 from hub.connectors.http import Session, Web
 from hub.connectors.lists import Count, PagedList
 from hub.connectors.lookups import Lookup, LookupCalls
-from hub.connectors.paging import OnePage, Paging
+from hub.connectors.paging import ByOffset, OnePage, Paging
 from hub.connectors.paths import Path
 from hub.connectors.payloads import ErrorEnvelope, judge, opened_inside
 from hub.connectors.placeholders import among, base_of, must_know, names_in, needed_in
@@ -32,7 +32,7 @@ from hub.connectors.walking import Part
 from hub.model import Cursor, Page
 
 _ROWS = frozenset({"csv", "jsonl"})
-_NAMES = frozenset({"since", "until", "page"})
+_NAMES = frozenset({"since", "until", "page", "to"})
 _PLACED = frozenset({"page", "offset", "cursor", "last"})
 
 
@@ -121,6 +121,8 @@ class RestOptions(Asked):
             raise ValueError("{since} within a text needs `since.start`: the first run must begin somewhere")
         if "page" in named and self.page.by not in _PLACED:
             raise ValueError(f"{{page}} means nothing with `page.by: {self.page.by}`")
+        if "to" in named and not (isinstance(self.page, ByOffset) and self.page.size):
+            raise ValueError("{to} is the last row of a page: it needs `page.by: offset`, and a `size`")
         if "page" in needed and self.page.first() is None:
             raise ValueError("{page} within a text needs `page.first`, for the first page")
         return self
