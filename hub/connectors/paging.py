@@ -286,6 +286,8 @@ class ByNextUrl(_Told):
     by: Literal["next_url"]
     next: Path
     """Where the answer holds the URL of the next page, such as `links.next`."""
+    keep: Path | None = None
+    """Where the last page holds the URL that the next run begins with, such as `"@odata.deltaLink"`."""
     until: Literal["told", "seen"] = "told"
     """Besides where the source says so: (read newest first) a page that holds nothing newer than the last run."""
 
@@ -297,6 +299,10 @@ class ByNextUrl(_Told):
         if not isinstance(found, str) or not found or self._is_last(turn):
             return None
         return None if self._is_enough(turn, self.until) else found
+
+    def kept(self, turn: Turn) -> At | None:
+        found = turn.told(self.keep) if self.keep else None
+        return found if isinstance(found, str) and found else None
 
 
 class ByLink(_Sized):
