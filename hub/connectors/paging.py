@@ -9,6 +9,7 @@ from pydantic import Field, model_validator
 
 from hub.connectors.base import Options
 from hub.connectors.paths import Path, reader
+from hub.errors import SourceRefused
 from hub.model import Ticket
 
 At: TypeAlias = int | str
@@ -276,8 +277,15 @@ class ByLast(_Sized):
         return turn.at if self.keep and following is None else following
 
     def following(self, turn: Turn) -> At | None:
-        """Read what the last ticket holds."""
-        return _place(reader(self.key)(turn.last)) if turn.last is not None else None
+        """Read what the last ticket holds. Raises SourceRefused for nothing: the rest would be passed over."""
+        if turn.last is None:
+            return None
+        if (found := _place(reader(self.key)(turn.last))) is None:
+            raise SourceRefused(
+                f"gives a ticket without one text or number at `page.from: {self.key}`",
+                hint="nobody could tell where its next page begins",
+            )
+        return found
 
 
 class ByNextUrl(_Told):

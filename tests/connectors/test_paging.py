@@ -183,6 +183,15 @@ async def test_last_tickets_that_go_round_in_circles_are_refused():
             await tickets(rest(upstream.url, page={"by": "last", "from": "id"}))
 
 
+@pytest.mark.parametrize("last", [{"id": 2}, {"id": 2, "sort": None}, {"id": 2, "sort": [7, "a"]}])
+async def test_a_last_ticket_that_does_not_say_where_to_go_on_is_no_silent_end(last: Ticket):
+    async with serving(in_turn([{"id": 1, "sort": 1}, last])) as upstream:
+        found, error = await broken_off(rest(upstream.url, page={"by": "last", "from": "sort"}))
+
+    assert ids([ticket for page in found for ticket in page.tickets]) == [1, 2]
+    assert "`page.from: sort`" in str(error)
+
+
 async def test_the_next_run_begins_with_the_link_that_the_last_page_gave():
     """As Microsoft Graph and Dataverse do."""
 
