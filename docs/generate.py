@@ -329,8 +329,22 @@ _FUNCTIONS = (
     ),
     ("`items(object)`", "An object as a list of [key, value]."),
     ("`from_items(list)`", "A list of [key, value] as an object: `from_items(questions[].[code, answer])`."),
-    ("`zip(list, list)`", "Two lists place by place: `from_items(zip(split(names, ','), split(values, ',')))`."),
+    ("`zip(list, list, …)`", "Lists place by place: `from_items(zip(split(names, ','), split(values, ',')))`."),
+    (
+        "`group_by(list, &path)`",
+        "Rows gathered under what the path finds in them: `values(group_by(log, &id))[*].{id: [0].id, steps: @}`.",
+    ),
+    (
+        "`unwind(list, 'key')`",
+        "Each row once for every element of the list that it holds at `key`: `unwind(departments, 'tickets')`.",
+    ),
+    (
+        "`find_all(value, 'key')`",
+        "What stands under a key at any depth, in order: the texts of a tree, `find_all(description, 'text')`.",
+    ),
+    ("`pad_left(text, 6, '0')`", "The text with zeros before it, where it is too short."),
     ("`parse_json(text)`", "What a text that is JSON holds: `parse_json(extend1).floor`."),
+    ("`from_base64(text)`", "The text that is written in Base64: `parse_json(from_base64(payload)).rows`."),
 )
 
 

@@ -57,6 +57,13 @@ def all_but(connector: str, *shapes: str) -> set[str]:
 
 # A schema sees shapes. It cannot follow names, patterns, clocks, secrets, or what a model checks across its keys.
 SCHEMA_CANNOT_SEE = {
+    "range-of-no-size",
+    "date-of-java",
+    "function-with-too-few",
+    "paths-of-other-languages",
+    "pipe-before-or",
+    "since-of-java",
+    "text-in-double-quotes-in-a-path",
     *("api-key-nowhere", "auth-none", "auth-two-ways", "date-on-a-text"),
     *("files-encoding-unknown", "files-marker-for-all", "files-of-unknown-form", "files-outside-the-folder"),
     *("files-auth-for-a-folder", "files-behind-no-known-door", "files-ftp-with-a-host-key"),

@@ -767,10 +767,54 @@ def test_names_and_values_that_do_not_match_lose_what_is_over():
     assert appeal(rules, names="a,b,c", values="1,,3,4").attributes == {"a": "1", "c": "3"}
 
 
+@pytest.mark.parametrize(
+    ("path", "ticket", "found"),
+    [
+        ("zip(a, b, c)", {"a": [1, 2], "b": [3, 4], "c": [5, 6, 7]}, [[1, 3, 5], [2, 4, 6]]),
+        (
+            "group_by(log, &id)",
+            {"log": [{"id": 1, "t": "a"}, {"t": "b"}, {"id": "1"}]},
+            {"1": [{"id": 1, "t": "a"}, {"id": "1"}]},
+        ),
+        (
+            "unwind(d, 't')",
+            {"d": [{"n": 1, "t": [2, 3]}, {"n": 4, "t": []}, {"n": 5}]},
+            [{"n": 1, "t": 2}, {"n": 1, "t": 3}],
+        ),
+        ("unwind(d, 't')", {"d": {"n": 1, "t": {"id": 2}}}, [{"n": 1, "t": {"id": 2}}]),
+        ("find_all(d, 'x')", {"d": [{"x": 1, "y": {"x": 2}}, {"z": [{"x": [{"x": 3}]}]}]}, [1, 2, [{"x": 3}]]),
+        ("pad_left(code, `6`, '0')", {"code": 802}, "000802"),
+        ("from_base64(d)", {"d": "6Lev54Gv\n5LiN5Lqu"}, "路灯不亮"),
+        ("parse_json(from_base64(d)).a", {"d": "eyJhIjogMX0"}, 1),
+    ],
+)
+def test_what_each_function_gives(path, ticket, found):
+    assert appeal({"attributes.x": path}, **ticket).attributes["x"] == found
+
+
+def test_what_would_be_repeated_without_end_is_not_unwound():
+    ticket = {"d": {"text": "很" * 2**20, "t": list(range(100))}}
+
+    assert "unwind" in rejected({"attributes.x": "unwind(d, 't')"}, **ticket).message
+
+
 @pytest.mark.parametrize("value", [None, 7, [1], {"a": 1}, "text", "", "{", "NaN"])
 @pytest.mark.parametrize(
     "path",
-    ["split(v, ',')[0]", "from_items(v)", "items(v)", "zip(v, v)", "parse_json(v)", "lower(v)", "replace(v, 'a', 'b')"],
+    [
+        "split(v, ',')[0]",
+        "from_items(v)",
+        "items(v)",
+        "zip(v, v)",
+        "parse_json(v)",
+        "lower(v)",
+        "replace(v, 'a', 'b')",
+        "group_by(v, &id)",
+        "unwind(v, 'a')",
+        "find_all(v, 'a')",
+        "pad_left(v, `6`, '0')",
+        "from_base64(v)",
+    ],
 )
 def test_a_function_of_a_value_of_another_kind_is_nothing_rather_than_a_crash(path, value):
     appeal({"attributes.x": path}, v=value)
@@ -877,3 +921,10 @@ def test_a_map_that_reads_no_time_of_its_own_does_not_tell_changes(rule):
 
     assert not compiled.tells_changes
     assert compiled.changed_at({**TICKET, "changed": "2026-03-01"}) is None
+
+
+def test_a_sentinel_is_the_number_or_the_boolean_of_its_name_too():
+    rules = {"topic": {"from": "a || b", "nulls": ["false", "0"]}, "is_resolved": {"from": "c", "nulls": ["-1"]}}
+
+    assert appeal(rules, a=False, b="道路", c=False).topic == "道路"
+    assert appeal(rules, a=0, b="道路", c=False).is_resolved is False

@@ -12,7 +12,7 @@ from hub.config.document import KeyPath, Problem
 from hub.config.secrets import Borrowed
 from hub.config.shapes import branches, field_at, keys_of, models_at
 from hub.config.spelling import closest, did_you_mean
-from hub.mapping.rules import Rule
+from hub.mapping.rules import APPEAL, Rule
 
 _EXPECTED = {
     "string": "text",
@@ -33,6 +33,17 @@ _EXPECTED = {
     "time": "a duration such as 30s, 5m, 2h or 1d",
 }
 """By the first word of pydantic's error type: what should have been there."""
+
+_RULES: Mapping[type, str] = {
+    bool: ", such as {value: true}",
+    int: ", such as {value: 1}",
+    list: ", such as {from: [a, b]}",
+}
+"""By what stands in the place of a rule: what was probably meant."""
+
+_DOTTED = frozenset(name for name in APPEAL.targets if "." in name)
+"""The appeal's fields that have a part for a name."""
+_MOST_KEYS = 8
 
 _BOUNDS = {
     "greater_than_equal": ("ge", "at least {}"),
@@ -144,6 +155,8 @@ def _sentence(
     if kind == "missing":
         return f"is missing{_choice(model, raw, path)}"
     if kind == "extra_forbidden":
+        if (whole := ".".join(map(str, path[-2:]))) in _DOTTED:
+            return f"no such key; did you mean '{whole}', in place of '{path[-2]}'?"
         return f"no such key{did_you_mean(str(path[-1]), _known_beside(path, raw, model))}"
     if kind in _BOUNDS:
         name, words = _BOUNDS[kind]
@@ -151,7 +164,7 @@ def _sentence(
     if special := _SPECIAL.get(kind):
         return special(error, value)
     if _is_wrong_type(error):
-        return _wrong_type(errors, value)
+        return _wrong_type(errors, value, sorted(_known_at(path, raw, model)))
     return masked(_without_prefix(error["msg"]), path, borrowed)
 
 
@@ -165,9 +178,14 @@ def _choice(model: type[BaseModel], raw: Any, path: KeyPath) -> str:
     return ""
 
 
-def _wrong_type(errors: Sequence[ErrorDetails], value: str) -> str:
+def _known_at(path: KeyPath, raw: Any, model: type[BaseModel]) -> set[str]:
+    """The keys that may stand beneath a path, judged by the type alone: what the file says there does not fit."""
+    return {key for found in models_at(model, raw, path) if found is not Rule for key in keys_of(found)}
+
+
+def _wrong_type(errors: Sequence[ErrorDetails], value: str, beneath: Sequence[str]) -> str:
     given = errors[0]["input"]
-    wanted = list(dict.fromkeys(_wanted(error) for error in errors))
+    wanted = list(dict.fromkeys(_wanted(error, beneath) for error in errors))
     expected = "expected one text or number" if len(wanted) > 2 else f"expected {' or '.join(wanted)}"
     if given is None:
         return f"is empty; {expected}"
@@ -176,9 +194,13 @@ def _wrong_type(errors: Sequence[ErrorDetails], value: str) -> str:
     return f"{expected}, not {value}"
 
 
-def _wanted(error: ErrorDetails) -> str:
+def _wanted(error: ErrorDetails, beneath: Sequence[str]) -> str:
     if error.get("ctx", {}).get("class_name") == Rule.__name__:
-        return "a path or the keys of a rule"
+        return f"a path or the keys of a rule{_RULES.get(type(error['input']), '')}"
+    if error["type"] == "is_instance_of" and error["ctx"]["class"] == "Sequence":
+        return _EXPECTED["list"]
+    if error["type"] == "model_type" and 0 < len(beneath) <= _MOST_KEYS:
+        return f"keys beneath it ({', '.join(beneath)})"
     return _EXPECTED.get(error["type"].split("_")[0], "another kind of value")
 
 

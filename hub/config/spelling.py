@@ -3,7 +3,7 @@
 import difflib
 from collections.abc import Collection, Iterable
 
-_MOST_LISTED = 12
+_MOST_LISTED = 14
 
 _SYNONYMS = {
     "address": "location.address",
@@ -11,6 +11,7 @@ _SYNONYMS = {
     "authentication": "auth",
     "body": "content",
     "category": "topic",
+    "concat": "join",
     "credentials": "auth",
     "cron": "schedule",
     "csv": "files",
@@ -31,6 +32,7 @@ _SYNONYMS = {
     "ftps": "files",
     "georeport": "open311",
     "gql": "graphql",
+    "header": "api_key",
     "http": "rest",
     "id": "external_id",
     "imap": "mailbox",
@@ -39,6 +41,7 @@ _SYNONYMS = {
     "jdbc": "sql",
     "json": "rest",
     "kind": "connector",
+    "limit": "size",
     "location": "location.point",
     "mail": "mailbox",
     "mapping": "map",
@@ -54,12 +57,15 @@ _SYNONYMS = {
     "organization": "lead_org",
     "pagination": "page",
     "paging": "page",
+    "parameters": "query",
+    "params": "query",
     "phone": "reporter.phone",
     "point": "location.point",
     "postgres": "sql",
     "postgresql": "sql",
     "protocol": "connector",
     "push": "inbound",
+    "regex": "match",
     "region": "area",
     "reporter": "reporter.name",
     "sftp": "files",
@@ -70,6 +76,8 @@ _SYNONYMS = {
     "subject": "title",
     "summary": "title",
     "text": "content",
+    "token": "bearer",
+    "total_pages": "pages",
     "type": "connector",
     "tz": "timezone",
     "uri": "url",

@@ -1,6 +1,7 @@
 """Write and read times as sources do: ISO 8601, seconds since 1970, or a pattern of their own. Pure."""
 
 import re
+from collections.abc import Iterable
 from datetime import UTC, datetime, timedelta
 from email.utils import format_datetime
 from typing import Annotated, Any
@@ -8,9 +9,10 @@ from zoneinfo import ZoneInfo
 
 from pydantic import AfterValidator
 
+from hub.connectors.placeholders import TIMES
+from hub.mapping.times import is_in_utc, strptime_of, without_dot_net
+
 _NAMED = ("iso", "epoch_s", "epoch_ms", "http")
-_IN_UTC = re.compile(r"(?:%[HMSf]|0)Z")
-_DOT_NET = re.compile(r"^/Date\((-?\d{1,17})(?:[+-]\d{4})?\)/$")
 _SECONDS = re.compile(r"%[STXcsfr]")
 _CLOCK = re.compile(r"%[HIMpRSTXcsfr]")
 
@@ -18,7 +20,19 @@ _CLOCK = re.compile(r"%[HIMpRSTXcsfr]")
 def _known(written: str) -> str:
     if written in _NAMED or "%" in written:
         return written
-    raise ValueError(f"{written!r} is not {', '.join(_NAMED)} or a pattern such as %Y-%m-%d %H:%M:%S")
+    meant = f"; did you mean {pattern!r}?" if (pattern := strptime_of(written)) else ""
+    raise ValueError(f"{written!r} is not {', '.join(_NAMED)} or a pattern such as %Y-%m-%d %H:%M:%S{meant}")
+
+
+def must_read(names: Iterable[str], where: str = "") -> None:
+    """Raise ValueError for a time whose format is none, as in `{since:yyyy-MM-dd}`: it would be sent as it stands."""
+    for name in names:
+        base, _, written = name.partition(":")
+        if written and base in TIMES:
+            try:
+                _known(written)
+            except ValueError as error:
+                raise ValueError(f"{where}{{{name}}}: {error}") from None
 
 
 TimeFormat = Annotated[str, AfterValidator(_known)]
@@ -57,7 +71,7 @@ def read_time(value: Any, written: str, zone: ZoneInfo) -> datetime | None:
     """Read a source's time, or None; one without an offset is in the source's zone."""
     try:
         if written in {"epoch_s", "epoch_ms"}:
-            seconds = float(_DOT_NET.sub(r"\1", value) if isinstance(value, str) else value)
+            seconds = float(without_dot_net(value) if isinstance(value, str) else value)
             return datetime.fromtimestamp(seconds / (1000 if written == "epoch_ms" else 1), UTC)
         return in_zone(_parse(str(value).strip(), written), _zone_of(written, zone))
     except (ValueError, OverflowError, OSError):
@@ -76,7 +90,7 @@ def midnight(moment: datetime, zone: ZoneInfo, *, days: int = 0) -> datetime:
 
 
 def _zone_of(pattern: str, zone: ZoneInfo) -> ZoneInfo:
-    return ZoneInfo("UTC") if pattern == "http" or _IN_UTC.search(pattern) else zone
+    return ZoneInfo("UTC") if pattern == "http" or is_in_utc(pattern) else zone
 
 
 def _parse(text: str, written: str) -> datetime:

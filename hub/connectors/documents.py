@@ -1,5 +1,6 @@
 """Read a GraphQL document without its schema: its operation, its variables, and what it selects. Pure."""
 
+import re
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from difflib import get_close_matches
@@ -49,6 +50,7 @@ _RULES = (
     rules.UniqueInputFieldNamesRule,
 )
 _MOST_TOKENS = 20_000
+_INDEX = re.compile(r"\[-?\d*\]")
 
 
 class Flaw(NamedTuple):
@@ -89,9 +91,9 @@ class Operation:
         return list(_connections(self.selection, "data"))
 
     def at(self, path: str) -> Selection:
-        """Say what is selected at a path."""
+        """Say what is selected at a path; one of a list, `components[0]`, is selected like all of it."""
         found: Selection = {"data": self.selection}
-        for key in path.split("."):
+        for key in _INDEX.sub("", path).split("."):
             found = found.get(key, {})
         return found
 

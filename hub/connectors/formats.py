@@ -22,6 +22,12 @@ _BOMS = (
     (codecs.BOM_UTF16_LE, "utf-16"),
     (codecs.BOM_UTF16_BE, "utf-16"),
 )
+_NO_TEXT = {
+    b"PK\x03\x04": "a zip archive or a workbook",
+    b"\x1f\x8b": "gzip that no Content-Encoding tells of",
+    b"%PDF": "a PDF",
+    b"\xd0\xcf\x11\xe0": "a document of old Office",
+}
 _CHINESE = frozenset({"gb2312", "gbk", "gb18030"})
 # What Python calls encodings as well, and no text is in: reading a megabyte as `idna` takes hours.
 _NO_CHARSETS = frozenset({"idna", "punycode", "raw-unicode-escape", "unicode-escape", "undefined"})
@@ -113,10 +119,15 @@ def decode(data: bytes, encodings: Iterable[str]) -> str:
             return data.decode(codec, strict_for(codec))
         except (LookupError, UnicodeError):
             tried.append(encoding)
-    raise NotReadable(
-        f"not text in {' or '.join(dict.fromkeys(tried))}",
-        hint="set `encoding`, for example `encoding: gb18030`",
-    )
+    raise _not_text(data, tried)
+
+
+def _not_text(data: bytes, tried: Iterable[str]) -> NotReadable:
+    for beginning, what in _NO_TEXT.items():
+        if data.startswith(beginning):
+            return NotReadable(f"holds {what}, and no text", hint="ask for an answer that is not packed")
+    names = " or ".join(dict.fromkeys(tried))
+    return NotReadable(f"not text in {names}", hint="set `encoding`, for example `encoding: gb18030`")
 
 
 def readable(start: bytes, charset: str | None) -> str:
@@ -198,7 +209,7 @@ def _once_mended(text: str, error: orjson.JSONDecodeError, *, lenient: bool) -> 
 
 def _not_json(document: bytes | str, error: orjson.JSONDecodeError) -> SourceRefused | SourceUnavailable:
     if "not valid UTF-8" in error.msg:
-        return NotReadable("not text in utf-8", hint="set `encoding`, for example `encoding: gb18030`")
+        return _not_text(document if isinstance(document, bytes) else b"", ["utf-8"])
     if error.msg.startswith("unexpected end of data"):
         return SourceUnavailable(f"the JSON breaks off after {error.pos} characters")
     text = document if isinstance(document, str) else document.decode("utf-8", "replace")

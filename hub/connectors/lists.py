@@ -12,7 +12,7 @@ from hub.connectors.base import Options
 from hub.connectors.exchange import Answer, Request
 from hub.connectors.formats import looks_like_xml
 from hub.connectors.http import Session
-from hub.connectors.paging import At, ByLink, ByNextUrl, Paging, next_link, whole_number
+from hub.connectors.paging import At, ByLink, ByNextUrl, ByOffset, Paging, next_link, whole_number
 from hub.connectors.paths import Path, reader
 from hub.connectors.payloads import NothingThere, Records
 from hub.connectors.placeholders import TIMES, Find, base_of
@@ -129,6 +129,8 @@ class PagedList:
             base, _, written = name.partition(":")
             if base == "page":
                 return at
+            if base == "to" and isinstance(self._page, ByOffset):
+                return self._page.last_row(at)
             return self._time(base, written, window) if base in TIMES else find(name)
 
         return found

@@ -9,12 +9,14 @@ from pydantic import Field, model_validator
 
 from hub.connectors.base import Options
 from hub.connectors.paths import Path, reader
+from hub.errors import SourceRefused
 from hub.model import Ticket
 
 At: TypeAlias = int | str
 """Where a page is: its number, its offset, a cursor or a URL."""
 
 _HEADERS = "@headers."
+_RANGE = re.compile(r"(?:[\w-]+ )?(?:\d+-\d+|\*)/\d+", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,12 +132,14 @@ class _Told(_Sized):
 
 class _Counted(_Told):
     total_path: Path | None = Field(None, alias="total")
-    """Where the answer says how many tickets there are in all; `@headers.X-Total-Count` is a header of it."""
+    """Where the answer says how many tickets there are in all, such as `total` or `@headers.X-Total-Count`."""
     until: Literal["empty", "short", "seen"] = "empty"
     """The last page is empty, or shorter than `size`, or (read newest first) holds nothing newer than the last run."""
 
     def total(self, payload: Any, headers: Mapping[str, str] | None = None) -> int | None:
-        return whole_number(_told(self.total_path, payload, headers or {})) if self.total_path else None
+        told = _told(self.total_path, payload, headers or {}) if self.total_path else None
+        # RFC 9110, section 14.4: `items 0-49/200`.
+        return whole_number(told.rpartition("/")[2] if isinstance(told, str) and _RANGE.fullmatch(told) else told)
 
     def _is_last(self, turn: Turn) -> bool:
         if turn.tickets == 0 or self._is_enough(turn, self.until):
@@ -175,7 +179,10 @@ class ByOffset(_Counted):
     send: str = "offset"
     """The parameter that carries the number of tickets to skip."""
     to: str | None = None
-    """The parameter that carries the last row, for sources that are asked for a range of rows; needs `size`."""
+    """The parameter that carries the last row, for sources that are asked for a range of rows; needs `size`.
+
+    Where one parameter carries both, write it in `query`: `range: "{page}-{to}"`.
+    """
     start: int = Field(0, ge=0, le=1, alias="first")
     """The number of the first row, where the source counts from 1."""
 
@@ -189,8 +196,12 @@ class ByOffset(_Counted):
         return self.start
 
     def parameters(self, at: At | None) -> dict[str, str]:
-        last = {self.to: str((whole_number(at) or 0) + self.size.value - 1)} if self.to and self.size else {}
+        last = {self.to: str(self.last_row(at))} if self.to else {}
         return {self.send: str(at), **last, **super().parameters(at)}
+
+    def last_row(self, at: At | None) -> int | None:
+        """Say which row is the last of the page at `at`; None where pages have no size."""
+        return (whole_number(at) or 0) + self.size.value - 1 if self.size else None
 
     def after(self, turn: Turn) -> At | None:
         # By what came, not by what was asked: a source that caps the size would skip tickets otherwise.
@@ -266,8 +277,15 @@ class ByLast(_Sized):
         return turn.at if self.keep and following is None else following
 
     def following(self, turn: Turn) -> At | None:
-        """Read what the last ticket holds."""
-        return _place(reader(self.key)(turn.last)) if turn.last is not None else None
+        """Read what the last ticket holds. Raises SourceRefused for nothing: the rest would be passed over."""
+        if turn.last is None:
+            return None
+        if (found := _place(reader(self.key)(turn.last))) is None:
+            raise SourceRefused(
+                f"gives a ticket without one text or number at `page.from: {self.key}`",
+                hint="nobody could tell where its next page begins",
+            )
+        return found
 
 
 class ByNextUrl(_Told):
@@ -276,6 +294,8 @@ class ByNextUrl(_Told):
     by: Literal["next_url"]
     next: Path
     """Where the answer holds the URL of the next page, such as `links.next`."""
+    keep: Path | None = None
+    """Where the last page holds the URL that the next run begins with, such as `"@odata.deltaLink"`."""
     until: Literal["told", "seen"] = "told"
     """Besides where the source says so: (read newest first) a page that holds nothing newer than the last run."""
 
@@ -287,6 +307,10 @@ class ByNextUrl(_Told):
         if not isinstance(found, str) or not found or self._is_last(turn):
             return None
         return None if self._is_enough(turn, self.until) else found
+
+    def kept(self, turn: Turn) -> At | None:
+        found = turn.told(self.keep) if self.keep else None
+        return found if isinstance(found, str) and found else None
 
 
 class ByLink(_Sized):

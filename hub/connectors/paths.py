@@ -15,6 +15,8 @@ NOTHING: tuple[Any, ...] = (None, "", 0, False, [], {})
 """What an `only_if` takes for no."""
 
 _PLAIN = re.compile(r"[^\[\](){}*|&!<>=?,`'\"\\]+")
+# Not behind a dot or a bracket, which lead on from somewhere, nor within quotes; and no name of a function.
+_CHAIN = re.compile(r"(?:^|[(,|]\s*)(?![\s`'\"@&])([^\W\d][\w-]*(?:\.[^\W\d][\w-]*)*)(?![\w(-]|\s*:)")
 
 
 def reader(path: str) -> Reader:
@@ -41,15 +43,25 @@ def is_plain(path: str) -> bool:
     return _PLAIN.fullmatch(path) is not None
 
 
-def missing(path: str, payload: Any) -> str | None:
-    """Name the first key of a plain path that the payload does not have at all; a null on the way counts as there."""
+def missing(path: str, payload: Any) -> tuple[str, str, Any] | None:
+    """Name the first key of a plain path that the payload does not have at all, the path to what should, and that.
+
+    A null on the way counts as there.
+    """
+    above: list[str] = []
     for key in map(str.strip, path.split(".")):
         if payload is None:
             return None
         if not isinstance(payload, dict) or key not in payload:
-            return key
+            return key, ".".join(above), payload
+        above.append(key)
         payload = payload[key]
     return None
+
+
+def chains_in(path: str) -> list[str]:
+    """List the plain paths from the top of an answer by which a longer one begins, or which it gives to a function."""
+    return _CHAIN.findall(path)
 
 
 def _checked(path: str) -> str:

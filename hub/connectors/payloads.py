@@ -9,10 +9,12 @@ from hub.connectors.base import Options
 from hub.connectors.formats import parse_json, parse_xml
 from hub.connectors.http import LoginExpired, NotThere
 from hub.connectors.masking import excerpt
-from hub.connectors.paths import Path, is_plain, missing, reader
+from hub.connectors.paths import Path, chains_in, is_plain, missing, reader
 from hub.connectors.places import keys_of as split
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 from hub.model import Ticket
+
+_KINDS = {list: "a list", str: "a text", bool: "true or false"}
 
 
 class ErrorEnvelope(Options):
@@ -57,21 +59,33 @@ class Records:
         if payload is None or path == "":
             return
         if not is_plain(path):
+            lacking = next((lack for chain in chains_in(path) if (lack := missing(chain, payload))), None)
             raise SourceRefused(
-                f"holds nothing at `records: {path}`", hint="end the path with || `[]` if that is usual"
+                f"holds nothing at `records: {path}`{f': {_lacks(*lacking)}' if lacking else ''}",
+                hint="end the path with || `[]` only if that is how it says that there are none",
             )
         # XML leaves out an element that would be empty, so only its root must be there.
-        absent = missing(path.split(".")[0] if markup else path, payload)
-        if absent is not None:
+        lacking = missing(path.split(".")[0] if markup else path, payload)
+        if lacking is not None:
             raise SourceRefused(
-                f"holds no `{absent}` of `records: {path}`; it holds {keys_of(payload)}",
+                f"holds no `{lacking[0]}` of `records: {path}`; {_holds(*lacking[1:])}",
                 hint=f"if that is how it says that there are none, write `records: {path} || `[]``",
             )
 
 
+def _lacks(key: str, above: str, payload: Any) -> str:
+    return f"there is no `{key}`; {_holds(above, payload)}"
+
+
+def _holds(above: str, payload: Any) -> str:
+    return f"{f'`{above}`' if above else 'it'} holds {keys_of(payload)}"
+
+
 def keys_of(payload: Any) -> str:
     """Name what stands at the top of an answer, for messages."""
-    return ", ".join(list(payload)[:12]) if isinstance(payload, dict) else f"a {type(payload).__name__}"
+    if isinstance(payload, dict):
+        return ", ".join(list(payload)[:12]) or "nothing"
+    return _KINDS.get(type(payload), "a number")
 
 
 def opened_inside(payload: Any, paths: Iterable[str], *, lenient: bool = False) -> Any:

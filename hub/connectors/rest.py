@@ -12,13 +12,14 @@ from pydantic import AfterValidator, Field, SecretStr, model_validator
 from hub.connectors.asking import Asked, Manner, Scalar
 from hub.connectors.auth import Auth, credentials
 from hub.connectors.base import Limits, Options, Place, Retry
+from hub.connectors.clocks import must_read
 from hub.connectors.details import ASKED, Detail, url_details
-from hub.connectors.exchange import Answer, AnswerFormat, parse, without_markup
+from hub.connectors.exchange import Answer, parse, without_markup
 from hub.connectors.formats import encoding_named, known_encoding
 from hub.connectors.http import Session, Web
 from hub.connectors.lists import Count, PagedList
 from hub.connectors.lookups import Lookup, LookupCalls
-from hub.connectors.paging import OnePage, Paging
+from hub.connectors.paging import ByOffset, OnePage, Paging
 from hub.connectors.paths import Path
 from hub.connectors.payloads import ErrorEnvelope, judge, opened_inside
 from hub.connectors.placeholders import among, base_of, must_know, names_in, needed_in
@@ -33,7 +34,7 @@ from hub.model import Cursor, Page
 RestFormat: TypeAlias = AnswerFormat | Literal["csv", "jsonl"]
 
 _ROWS = frozenset({"csv", "jsonl"})
-_NAMES = frozenset({"since", "until", "page"})
+_NAMES = frozenset({"since", "until", "page", "to"})
 _PLACED = frozenset({"page", "offset", "cursor", "last"})
 
 
@@ -89,7 +90,10 @@ class RestOptions(Asked):
             raise ValueError("a body needs `method: POST`")
         if self.since is not None and self.since.send is None and "since" not in self.names():
             if getattr(self.page, "until", "") != "seen":
-                raise ValueError("`since` without `send` needs `page.until: seen`, or it would change nothing")
+                raise ValueError(
+                    "`since` without `send` needs {since} in the url, query or body, or `page.until: seen`; "
+                    "or it would change nothing"
+                )
             if self.since.field is None:
                 raise ValueError("`until: seen` needs `since.field`, to tell what was seen")
         if self.format in _ROWS and self.records:
@@ -102,6 +106,7 @@ class RestOptions(Asked):
             raise ValueError(f"`for_each.{taken[0]}` has a meaning already, or is no name")
         for part in ("url", "query", "body"):  # Not the headers: a secret may hold braces that name nothing.
             must_know(self._names_in(part), _NAMES | self.for_each.keys(), f"`{part}`: ")
+            must_read(names_in(getattr(self, part)), f"`{part}`: ")
         if unused := [name for name in self.for_each if name not in self.names()]:
             raise ValueError(f"`for_each.{unused[0]}` goes nowhere: write {{{unused[0]}}} in the url, query or body")
         return self
@@ -123,6 +128,8 @@ class RestOptions(Asked):
             raise ValueError("{since} within a text needs `since.start`: the first run must begin somewhere")
         if "page" in named and self.page.by not in _PLACED:
             raise ValueError(f"{{page}} means nothing with `page.by: {self.page.by}`")
+        if "to" in named and not (isinstance(self.page, ByOffset) and self.page.size):
+            raise ValueError("{to} is the last row of a page: it needs `page.by: offset`, and a `size`")
         if "page" in needed and self.page.first() is None:
             raise ValueError("{page} within a text needs `page.first`, for the first page")
         return self

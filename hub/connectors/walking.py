@@ -130,7 +130,8 @@ class Walker:
         at = self._settle(page.after(turn), walk)
         at = guard.next(at, turn, part.tickets, page, walk.window)
         newest = self._newest(part.tickets if part.whole is None else part.whole)
-        if (kept := page.kept(turn)) is not None:
+        # It is stored, and asked for by the next run: a link must stay on its host, and must not hold our key.
+        if (kept := self._settle(page.kept(turn), walk)) is not None:
             mark = replace(mark, kept=kept)
         return advance(mark, self._since, zone=self._zone, newest=newest, at=at, seen=turn.seen, first=page.first())
 

@@ -31,7 +31,8 @@ def known_crs(name: str) -> Crs:
     if crs in DATUMS:
         return crs
     if not re.fullmatch(r"epsg:\d{4,6}", crs):
-        raise ValueError(f"{name!r} is none of {', '.join(DATUMS)} and no EPSG code such as epsg:4547")
+        meant = f"; did you mean epsg:{crs}?" if re.fullmatch(r"\d{4,6}", crs) else ""
+        raise ValueError(f"{name!r} is none of {', '.join(DATUMS)} and no EPSG code such as epsg:4547{meant}")
     if find_spec("pyproj") is None:
         raise ValueError(f"{crs} needs the library pyproj: pip install 'hub[grid]'")
     _grid(crs)

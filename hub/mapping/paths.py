@@ -24,6 +24,7 @@ _KEY = rf"@?[^@{_MARKS}][^{_MARKS}]*"
 _PLAIN = re.compile(rf"(?:{_QUOTED}|{_KEY})(?:\.(?:{_QUOTED}|{_KEY}))*")
 _SEGMENT = re.compile(rf"{_QUOTED}|{_KEY}")
 _TOKEN = re.compile(r"\"(?:[^\"\\]|\\.)*\"|'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`|\|\||[^\W\d]\w*|.", re.DOTALL)
+_QUOTED_WORD = re.compile(r'(?:[=!]=|[<>]=?)\s*"')
 _LONGEST = 1000
 
 
@@ -47,20 +48,33 @@ def _alternatives(text: str) -> Iterator[str]:
     """Split at each `||` that no bracket holds; a pipe binds looser than `||`, so a piped path stays whole."""
     pieces = _TOKEN.findall(text)
     parts, depth = [""], 0
-    for piece in pieces:
+    for place, piece in enumerate(pieces):
         depth += (piece in "([{") - (piece in ")]}")
         if piece == "||" and depth == 0:
             parts.append("")
         elif piece == "|" and depth == 0:
+            if "||" in _outside(pieces[place + 1 :]):
+                raise ValueError(f"no path: in {text!r} the `||` belongs to what stands behind `|`; use parentheses")
             return iter([text])
         else:
             parts[-1] += piece
     return iter(parts)
 
 
+def _outside(pieces: list[str]) -> Iterator[str]:
+    """Yield the pieces that no bracket holds."""
+    depth = 0
+    for piece in pieces:
+        depth += (piece in "([{") - (piece in ")]}")
+        if depth == 0:
+            yield piece
+
+
 def _single(text: str) -> Path:
     if not text:
         raise ValueError("a path is missing")
+    if text.startswith(("$.", "$[", ".")):
+        raise ValueError(f"no path: {text!r}; a path begins with a key: leave out what stands before it")
     if not _PLAIN.fullmatch(text):
         return Path(text, _expression(text))
     keys = [_key(segment) for segment in _SEGMENT.findall(text)]
@@ -92,9 +106,12 @@ def _expression(text: str) -> Callable[[Ticket], Any]:
     try:
         tree = parser.Parser().parse(_with_quoted_names(text)).parsed
     except (exceptions.JMESPathError, ValueError, RecursionError) as error:
-        raise ValueError(f"no path: {text!r} {_fault(error)}; put keys with special marks in double quotes") from error
+        raise ValueError(f"no path: {text!r} {_fault(error)}; {_cure(text)}") from error
+    if _QUOTED_WORD.search(_bare(text)):
+        raise ValueError(f"no path: {text!r} compares with a key; a text stands in single quotes: state=='new'")
     if unknown := sorted(_functions(tree) - PathFunctions.FUNCTION_TABLE.keys()):
         raise ValueError(f"no path: there is no function {unknown[0]!r}{_meant(unknown[0])}")
+    _must_suit(tree)
     tree, interpreter = _listed(tree), _OneOrMany(visitor.Options(custom_functions=PathFunctions()))
 
     def find(ticket: Ticket) -> Any:
@@ -111,6 +128,37 @@ def _with_quoted_names(text: str) -> str:
     return "".join(
         piece if piece.isascii() or not piece.isidentifier() else f'"{piece}"' for piece in _TOKEN.findall(text)
     )
+
+
+def _must_suit(node: Any) -> None:
+    """Raise ValueError where a function is given too few arguments or too many: no ticket could be read by it."""
+    if node["type"] == "function_expression":
+        signature = PathFunctions.FUNCTION_TABLE[node["value"]]["signature"]
+        wanted, given = len(signature), len(node["children"])
+        is_open = bool(signature and signature[-1].get("variadic"))
+        if given < wanted or (given > wanted and not is_open):
+            takes = f"{'at least ' if is_open else ''}{wanted} argument{'s' if wanted != 1 else ''}"
+            raise ValueError(f"no path: {node['value']}() takes {takes}, not {given}")
+    for child in node.get("children", []):
+        if isinstance(child, dict):
+            _must_suit(child)
+
+
+def _bare(text: str) -> str:
+    """Blank out what stands in single quotes or backticks."""
+    return re.sub(r"'(?:[^'\\]|\\.)*'|`(?:[^`\\]|\\.)*`", "''", text)
+
+
+def _cure(text: str) -> str:
+    """Say what mends a path that makes no sense, as far as its looks tell."""
+    bare = _bare(text)
+    if re.search(r"[^=!<>]=[^=]", bare):
+        return "equals is =="
+    if re.search(r"\{\s*[^:{}]*\}", bare):
+        return "paths are no templates: {from: [a, b], join: ' '} puts values together"
+    if re.search(r"[(,]\s*-?\d", bare):
+        return "a number stands in backticks: `6`"
+    return "put keys with special marks in double quotes"
 
 
 def _meant(name: str) -> str:

@@ -55,7 +55,8 @@ class Rule(BaseModel):
     value: Any = Field(None, description="A constant instead of `from`; only date, time and crs go with it.")
     nulls: list[str] | None = Field(
         None,
-        description="Texts and numbers that mean nothing here, beside those of the source; compared after trimming.",
+        description="Texts, numbers and booleans that mean nothing here, beside those of the source; compared after "
+        "trimming.",
     )
     split: str | None = Field(None, description="Cut the text at each of these; empty parts are dropped.")
     join: str | None = Field(
@@ -86,9 +87,10 @@ class Rule(BaseModel):
     )
     date: str | list[str] | None = Field(
         None,
-        description="The form of the time: iso (also where nothing is said), epoch_s, epoch_ms, excel, chinese, or a "
-        "strptime pattern; or several, of which the first that suits is taken. A time without offset is in the "
-        "source's time zone.",
+        description="The form of the time: iso (also where nothing is said), epoch_s, epoch_ms (also inside "
+        "/Date(…)/, as .NET writes it), excel, chinese, or a strptime pattern; or several, of which the first that "
+        "suits is taken. A time without offset is in the source's time zone; of a pattern with a Z behind the clock, "
+        "in UTC.",
     )
     time: Clock | None = Field(None, description="Put the time at the start (00:00:00) or end (23:59:59) of its day.")
     crs: Annotated[Crs, WithJsonSchema(_CRS_SCHEMA)] | None = Field(
@@ -239,6 +241,8 @@ def _origins(to: Target, rule: Rule) -> Iterator[Problem]:
     origins = [key for key in ("from", "value") if rule.says(key)]
     if len(origins) != 1:
         yield (to.name,), "give from or value, not both" if origins else "say where it comes from: from or value"
+    if to.is_enum and rule.map is None and rule.from_ in list(to.type):
+        yield (to.name,), f"{rule.from_} is read as a path; a constant is {{value: {rule.from_}}}"
     if rule.says("value"):
         for key in rule.says("nulls", "split", "join", "match", "as", "map", "else", "default"):
             yield (to.name, key), f"a constant value takes no {key!r}"

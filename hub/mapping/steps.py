@@ -48,7 +48,7 @@ _FLOATS = frozenset({float})
 
 
 def one(nulls: frozenset[str]) -> Step:
-    """Trim a value, and take the only element of a list; None for a sentinel. The sentinel `0` is the number too."""
+    """Trim a value, and take the only element of a list; None for a sentinel: `0` is 0 too, `false` is false."""
     numbers = _numbers(nulls)
 
     def clean(value: Any) -> Any:
@@ -63,9 +63,9 @@ def one(nulls: frozenset[str]) -> Step:
             raise Unreadable(value, "stands where one value is expected", hint="add join, or pick one in the path")
         if isinstance(value, _HOLDERS):
             return value or None
-        if numbers and isinstance(value, _NUMBERS) and value.__class__ is not bool and value in numbers:
-            return None
-        return value
+        if value.__class__ is bool:
+            return None if ("true" if value else "false") in nulls else value
+        return None if numbers and isinstance(value, _NUMBERS) and value in numbers else value
 
     return clean
 

@@ -2,7 +2,8 @@
 
 Each odd value has one outcome:
 
-- `0000-00-00`, the year 1, and an epoch or Excel serial of zero are how systems write "no time": they read as None;
+- `0000-00-00`, the year 1 (for .NET `/Date(-62135596800000)/`), and an epoch or Excel serial of zero are how systems
+  write "no time": they read as None;
 - `2026-02-30`, month 13, and years outside 1900-2200 (Buddhist years, milliseconds read as seconds) are Unreadable;
 - `24:00` is midnight of the next day;
 - a time that the clocks of the zone show twice is the earlier one; one that they skip is read with the offset before;
@@ -30,6 +31,8 @@ Format: TypeAlias = Callable[[str], datetime | None]
 
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _NAIVE_EPOCH = datetime(1970, 1, 1)  # noqa: DTZ001  # what naive times are counted from
+_YEAR_ONE, _DAY_S = 62_135_596_800, 86_400
+"""How long before 1970 .NET's DateTime.MinValue is, in seconds; systems write it for "no time", in any zone."""
 _FIRST_YEAR, _LAST_YEAR = 1900, 2200
 _ZEROS = ("0000-00-00", "0001-01-01", "0000/00/00", "0001/01/01")
 _ISO = re.compile(
@@ -42,8 +45,15 @@ _CHINESE = re.compile(
     r"(?:(上午|下午|凌晨|早上|中午|晚上)?\s*(\d{1,2})[时点:](?:整|(半)|(\d{1,2})(?:[分:](?:(\d{1,2})秒?)?)?)?)?",
     re.ASCII,
 )
+_DOT_NET = re.compile(r"\\?/Date\((-?\d{1,17})(?:[+-]\d{4})?\)\\?/")
+_IN_UTC = re.compile(r"(?:%[HMSf]|0)Z")
 _PLAIN = {"iso": " T", "%Y-%m-%d %H:%M:%S": " ", "%Y-%m-%dT%H:%M:%S": "T"}
 """What stands between day and clock in the formats that are mostly meant: 2026-03-01 08:05:30."""
+_STRPTIME = {
+    "y": "%Y", "Y": "%Y", "M": "%m", "d": "%d", "D": "%d", "H": "%H", "h": "%I", "m": "%M", "s": "%S", "S": "%f",
+    "F": "%f", "t": "%p", "a": "%p", "X": "%z", "z": "%z", "K": "%z",
+}  # fmt: skip
+"""The letters of patterns elsewhere, and what they are here."""
 _NOTHING = timedelta()
 _CLOCKS = {"start_of_day": time(0, 0, 0), "end_of_day": time(23, 59, 59)}
 _LONGEST = 100
@@ -72,6 +82,16 @@ def time_reader(formats: Sequence[str], zone: ZoneInfo, clock: Clock | None = No
         return None if found is None else _in_utc(value, found, zone, clock)
 
     return read
+
+
+def is_in_utc(pattern: str) -> bool:
+    """Tell whether a pattern puts a Z behind the clock, which says UTC; any other is in the source's zone."""
+    return _IN_UTC.search(pattern) is not None
+
+
+def without_dot_net(text: str) -> str:
+    """Take the milliseconds out of what .NET writes, `/Date(1772323530000+0800)/`; the offset is only for show."""
+    return _DOT_NET.sub(r"\1", text, count=1) if "Date(" in text else text
 
 
 def _read_text(value: Any, formats: Sequence[Format], names: str) -> datetime | None:
@@ -116,7 +136,7 @@ def _in_utc(value: Any, found: date, zone: ZoneInfo, clock: Clock | None) -> dat
 
 
 def _hint(text: str) -> str:
-    digits = text.split(".", maxsplit=1)[0]
+    digits = without_dot_net(text).split(".", maxsplit=1)[0]
     if not digits.isdecimal():
         return ""
     looks = {5: ("an Excel serial", "excel"), 10: ("seconds", "epoch_s"), 13: ("milliseconds", "epoch_ms")}
@@ -128,8 +148,8 @@ def _format(name: str) -> Format:
     if name in _FORMATS:
         return _FORMATS[name]
     if "%" not in name:
-        near = get_close_matches(name, _FORMATS, 1)
-        guess = f"; did you mean {near[0]!r}?" if near else ""
+        near = pattern if (pattern := strptime_of(name)) else next(iter(get_close_matches(name, _FORMATS, 1)), "")
+        guess = f"; did you mean {near!r}?" if near else ""
         raise ValueError(
             f"no date format {name!r}{guess} (known: {', '.join(_FORMATS)}, or a strptime pattern such as %Y-%m-%d)"
         )
@@ -138,12 +158,26 @@ def _format(name: str) -> Format:
     return _pattern(name)
 
 
+def strptime_of(java: str) -> str | None:
+    """Write a pattern of Java or .NET, such as `yyyy-MM-dd HH:mm:ss`, as strptime does; None for anything else."""
+    words = re.sub(r"'([^']*)'", r"\1", java)
+    if not re.search("[yY]{4}", words):
+        return None
+    return re.sub("yyyy|YYYY|MM?|dd?|DD?|HH?|hh?|mm?|ss?|[SF]{1,6}|tt|aa?|XXX|zzz|K", _strptime_word, words)
+
+
+def _strptime_word(found: re.Match[str]) -> str:
+    return _STRPTIME.get(found[0]) or _STRPTIME.get(found[0][:1]) or found[0]
+
+
 def _pattern(pattern: str) -> Format:
     sample = datetime(2026, 3, 1, 8, 5, 30, tzinfo=UTC)
     try:
         datetime.strptime(sample.strftime(pattern), pattern)  # noqa: DTZ007  # the source's zone is put on later
     except (ValueError, re.error) as error:
         raise ValueError(f"no date format {pattern!r}: {error}") from error
+    if is_in_utc(pattern):
+        return lambda text: datetime.strptime(text, pattern).replace(tzinfo=UTC)
     if pattern in ("%Y-%m-%d %H:%M:%S", "%Y-%m-%dT%H:%M:%S", "%Y-%m-%d"):
         return _iso_like(pattern, len(sample.strftime(pattern)))
     return lambda text: datetime.strptime(text, pattern)  # noqa: DTZ007  # as above
@@ -177,8 +211,13 @@ def _iso(text: str) -> datetime:
 
 
 def _epoch(unit: timedelta, least: int, most: int) -> Format:
+    seconds = Decimal(str(unit.total_seconds()))
+
     def read(text: str) -> datetime | None:
+        text = without_dot_net(text)
         number = Decimal(text) if re.fullmatch(r"-?\d{1,20}(\.\d{1,20})?", text, re.ASCII) else None
+        if number is not None and abs(number * seconds + _YEAR_ONE) <= _DAY_S:
+            return None
         if number is None or (number and not least <= number < most):
             raise ValueError(text)
         return _EPOCH + float(number) * unit if number else None

@@ -426,7 +426,7 @@ async def test_a_resolver_that_fails_is_told_with_its_path():
     ("body", "told"),
     [
         ("[]", "not GraphQL: it holds a list"),
-        ("7", "not GraphQL: it holds a int"),
+        ("7", "not GraphQL: it holds a number"),
         ('{"tickets": []}', "not GraphQL: it holds tickets, and no `data`"),
         ("<html><body>维护中</body></html>", "not JSON but"),
         ("", "an empty body"),

@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 from aiohttp import web
-from pulling import ids, pages, rest, stored, tickets
+from pulling import broken_off, ids, pages, rest, stored, tickets
 from upstream import Upstream, in_turn, json, serving
 
 from hub.errors import SourceRefused
@@ -183,16 +183,63 @@ async def test_last_tickets_that_go_round_in_circles_are_refused():
             await tickets(rest(upstream.url, page={"by": "last", "from": "id"}))
 
 
+@pytest.mark.parametrize("last", [{"id": 2}, {"id": 2, "sort": None}, {"id": 2, "sort": [7, "a"]}])
+async def test_a_last_ticket_that_does_not_say_where_to_go_on_is_no_silent_end(last: Ticket):
+    async with serving(in_turn([{"id": 1, "sort": 1}, last])) as upstream:
+        found, error = await broken_off(rest(upstream.url, page={"by": "last", "from": "sort"}))
+
+    assert ids([ticket for page in found for ticket in page.tickets]) == [1, 2]
+    assert "`page.from: sort`" in str(error)
+
+
+async def test_the_next_run_begins_with_the_link_that_the_last_page_gave():
+    """As Microsoft Graph and Dataverse do."""
+
+    def delta(request: web.Request) -> web.Response:
+        here = str(request.url.with_query(None))
+        match request.query.get("token"):
+            case None:
+                return json({"value": ALL[:3], "@odata.nextLink": f"{here}?token=a"})
+            case "a":
+                return json({"value": ALL[3:], "@odata.deltaLink": f"{here}?token=b"})
+            case token:
+                return json({"value": [{"id": 9}], "@odata.deltaLink": f"{here}?token={token}b"})
+
+    options = {"by": "next_url", "next": '"@odata.nextLink"', "keep": '"@odata.deltaLink"'}
+    async with serving(delta) as upstream:
+        connector = rest(upstream.url, records="value", page=options)
+        first = await pages(connector)
+        second = await pages(connector, stored(first[-1].cursor))
+        await pages(connector, stored(second[-1].cursor))
+
+    assert [ids(page.tickets) for page in [*first, *second]] == [[0, 1, 2], [3, 4, 5, 6], [9]]
+    assert [query.get("token") for query in upstream.queries()] == [None, "a", "b", "bb"]
+
+
+async def test_a_link_for_the_next_run_that_leads_to_another_host_is_refused_and_not_stored():
+    answer = {"value": ALL, "delta": "http://elsewhere.example/steal"}
+    async with serving(in_turn(answer)) as upstream:
+        page = {"by": "next_url", "next": "next", "keep": "delta"}
+        found, error = await broken_off(rest(upstream.url, records="value", page=page))
+
+    assert "elsewhere" in str(error)
+    assert "elsewhere" not in str([page.cursor for page in found])
+
+
 async def test_paging_may_be_told_by_headers():
     """As GitLab, PostgREST and Azure do."""
 
     def told(request: web.Request) -> web.Response:
         start = int(request.query.get("after", request.query.get("offset", 0)))
         more = {"X-Next": str(start + 3)} if start + 3 < 7 else {}
-        return json(ALL[start : start + 3], **{"X-Total-Count": "7", "X-More": "true" if more else "false", **more})
+        return json(
+            ALL[start : start + 3],
+            **{"X-Total-Count": "7", "Content-Range": "items 0-2/7", "X-More": "true" if more else "false", **more},
+        )
 
     for page in (
         {"by": "cursor", "send": "after", "next": "@headers.X-Next"},
+        {"by": "offset", "total": "@headers.Content-Range"},
         {"by": "offset", "total": "@headers.x-total-count"},
         {"by": "offset", "more": "@headers.X-More"},
     ):

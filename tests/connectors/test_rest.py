@@ -43,7 +43,10 @@ async def test_records_are_found_where_the_path_says(payload: Any, records: str,
         ({"result": []}, "data.items", "no `data` .* it holds result"),
         ({"data": {"list": []}}, "data.items", "no `items`"),
         ([{"id": 1}], "data", "no `data`"),
-        ({"rows": 1}, "x[?a].b", "holds nothing at"),
+        ({"data": {"list": []}}, "data.items", "`data` holds list"),
+        ({"rows": 1}, "x[?a].b", "holds nothing at .*: there is no `x`; it holds rows"),
+        ({"data": {"r": 1}}, "unwind(data.rows, 'a')", "there is no `rows`; `data` holds r"),
+        ({"data": {"rows": 1}}, "unwind(data.rows, 'a')", "holds nothing at `records: unwind.data.rows, 'a'.`;"),
     ],
 )
 async def test_a_path_that_leads_nowhere_is_an_error_and_not_an_empty_list(payload: Any, records: str, said: str):
@@ -75,6 +78,12 @@ async def test_a_code_can_mean_that_there_is_nothing(page: dict[str, str]):
 
 async def test_a_path_that_may_lead_nowhere_is_written_with_an_alternative():
     assert await pulled({"total": 0}, records="rows || `[]`") == []
+
+
+@pytest.mark.parametrize(("body", "said"), [(b"PK\x03\x04\xff\xfe", "a zip archive"), (b"\x1f\x8b\x08\xff", "gzip")])
+async def test_what_is_packed_is_told_as_such_and_not_as_an_encoding(body: bytes, said: str):
+    with pytest.raises(SourceRefused, match=f"holds {said}"):
+        await pulled(lambda _: raw(body))
 
 
 async def test_204_is_an_empty_list():

@@ -94,6 +94,15 @@ def test_a_plain_key_is_told():
         ("detail.[result", "ends too early"),
         ("是否(是/否)", "in double quotes"),
         ("nosuch(a)", "there is no function 'nosuch'"),
+        ("$.a.b", "begins with a key"),
+        (".a", "begins with a key"),
+        ("a[?b='c']", "equals is =="),
+        ('a[?b=="c"]', "in single quotes"),
+        ("a[0].b | c || d", "use parentheses"),
+        ("split(a)", "takes 2 arguments, not 1"),
+        ("a[].join(',')", "takes 2 arguments, not 1"),
+        ("pad_left(a, 6, '0')", "in backticks"),
+        ("{a} {b}", "no templates"),
         ("a" * 2000, "at most 1000 characters"),
         ("[" * 900, "no path"),
     ],
@@ -101,6 +110,13 @@ def test_a_plain_key_is_told():
 def test_what_is_no_path_is_refused_with_the_reason(path, reason):
     with pytest.raises(ValueError, match=reason.replace("(", r"\(")):
         compile_path(path)
+
+
+@pytest.mark.parametrize(
+    "path", ["a || b[0] | c", "x[?a == 'it is \"so\"']", "x[?a=='b||c'] | [0]", "x[?(a | b) || c]", 'x[?"a b"==c]']
+)
+def test_what_only_looks_like_a_mistake_is_a_path(path):
+    assert compile_path(path)
 
 
 def test_a_function_that_does_not_suit_the_ticket_makes_it_unreadable():

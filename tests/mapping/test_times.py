@@ -234,3 +234,32 @@ def test_any_value_is_an_aware_time_or_none_or_unreadable(value, name):
         return
 
     assert found is None or found.tzinfo is UTC
+
+
+@pytest.mark.parametrize(
+    ("value", "utc"),
+    [
+        ("/Date(1772323530000)/", "2026-03-01T00:05:30+00:00"),
+        ("/Date(1772323530000+0800)/", "2026-03-01T00:05:30+00:00"),
+        ("\\/Date(1772323530000-0500)\\/", "2026-03-01T00:05:30+00:00"),
+    ],
+)
+def test_the_milliseconds_of_dot_net_are_utc_whatever_offset_stands_behind_them(value, utc):
+    assert read(value, "epoch_ms").isoformat() == utc
+
+
+@pytest.mark.parametrize("value", ["/Date(-62135596800000)/", "/Date(-62135625600000+0800)/", -62135596800000])
+def test_the_least_time_of_dot_net_is_no_time(value):
+    assert read(value, "epoch_ms") is None
+
+
+def test_a_time_of_dot_net_that_was_not_declared_is_told_by_its_name():
+    with pytest.raises(Unreadable) as caught:
+        read("/Date(1772323530000)/")
+
+    assert caught.value.hint == "looks like milliseconds: write date: epoch_ms"
+
+
+def test_a_pattern_with_a_z_behind_the_clock_is_in_utc():
+    assert read("01/03/2026 08:00Z", "%d/%m/%Y %H:%MZ").isoformat() == "2026-03-01T08:00:00+00:00"
+    assert read("2026-03-01T08:00:00Z", "%Y-%m-%dT%H:%M:%SZ").isoformat() == "2026-03-01T08:00:00+00:00"
