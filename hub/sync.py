@@ -14,7 +14,7 @@ from hub.connectors.base import Receiver
 from hub.drift import Notes, back_again, compared, merged, refused_words, unknown_words
 from hub.errors import HubError, LaneLost, StoreError, TicketRejected, Unstorable
 from hub.lanes import LEASE, hold
-from hub.model import BROKEN, HASH_SIZE, LandedTicket, Lane, Rejection, Tally, Ticket
+from hub.model import BROKEN, HASH_SIZE, LandedTicket, Lane, Page, Rejection, Tally, Ticket
 from hub.normalize import normalize
 from hub.store.store import Store
 from hub.store.tickets import Served
@@ -37,14 +37,19 @@ async def sync(source: Source, store: Store, lane: Lane, watch: Watch = lambda _
     tally = await serve_pending(source, store, lane, notes if isinstance(source.connector, Receiver) else None)
     async with aclosing(source.connector.pull(lane.cursor)) as pages:
         async for page in pages:
-            held = [*filter(source.holds, page.tickets)] if source.only_if else page.tickets
-            tickets = [landed(source, ticket) for ticket in held]
-            landing = await store.tickets.land(lane, source.name, tickets, page.cursor)
-            tally += Tally(landed=len(landing.pending), unchanged=landing.unchanged, repeated=landing.repeated)
-            tally += await serve(source, store, lane, landing.pending, notes)
+            tally += await take(source, store, lane, page, notes)
             watch(tally, page.total)
     await _note(source, store, lane, notes)
     return tally
+
+
+async def take(source: Source, store: Store, lane: Lane, page: Page, notes: Notes) -> Tally:
+    """Land a page and serve what is new in it. When it returns nothing of the page is kept while the next one comes."""
+    held = [*filter(source.holds, page.tickets)] if source.only_if else page.tickets
+    tickets = [landed(source, ticket) for ticket in held]
+    landing = await store.tickets.land(lane, source.name, tickets, page.cursor)
+    tally = Tally(landed=len(landing.pending), unchanged=landing.unchanged, repeated=landing.repeated)
+    return tally + await serve(source, store, lane, landing.pending, notes)
 
 
 async def serve_pending(source: Source, store: Store, lane: Lane, notes: Notes | None = None) -> Tally:
