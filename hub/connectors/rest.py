@@ -174,6 +174,8 @@ class Rest:
             since=options.since,
             send_in=options.send_in,
             count=options.count,
+            # What is asked besides may have changed where the list has not.
+            salt=None if options.details or options.lookups or options.for_each else repr(options).encode(),
         )
         self._rounds = Rounds(options.for_each) if options.for_each else None
         self._details = [url_details(detail, manner) for detail in options.details]
