@@ -119,11 +119,15 @@ class TicketState(StrEnum):
 
 @dataclass(frozen=True, slots=True)
 class Page:
-    """Tickets, and the cursor after them. `total` is the source's own guess of all there is to pull, for progress."""
+    """Tickets, and the cursor after them. `total` is the source's own guess of all there is to pull, for progress.
+
+    `digest` stands for all that the tickets were read from, where a connector can tell; empty where it cannot.
+    """
 
     tickets: Sequence[Ticket]
     cursor: Cursor
     total: int | None = None
+    digest: bytes = b""
 
 
 @dataclass(slots=True)

@@ -9,12 +9,13 @@ from typing import Any
 import orjson
 import structlog
 
+from hub import __version__
 from hub.config import Source
-from hub.connectors.base import Receiver
+from hub.connectors.base import Receiver, Unread
 from hub.drift import Notes, back_again, compared, merged, refused_words, unknown_words
 from hub.errors import HubError, LaneLost, StoreError, TicketRejected, Unstorable
 from hub.lanes import LEASE, hold
-from hub.model import BROKEN, HASH_SIZE, LandedTicket, Lane, Rejection, Tally, Ticket
+from hub.model import BROKEN, HASH_SIZE, LandedTicket, Lane, Page, Rejection, Tally, Ticket
 from hub.normalize import normalize
 from hub.store.store import Store
 from hub.store.tickets import Served
@@ -35,16 +36,30 @@ async def sync(source: Source, store: Store, lane: Lane, watch: Watch = lambda _
     notes = Notes()
     # What was pushed since the last run is pending; of a source that is pulled, only what a crash or a replay left.
     tally = await serve_pending(source, store, lane, notes if isinstance(source.connector, Receiver) else None)
+    remembers = False
     async with aclosing(source.connector.pull(lane.cursor)) as pages:
         async for page in pages:
-            held = [*filter(source.holds, page.tickets)] if source.only_if else page.tickets
-            tickets = [landed(source, ticket) for ticket in held]
-            landing = await store.tickets.land(lane, source.name, tickets, page.cursor)
-            tally += Tally(landed=len(landing.pending), unchanged=landing.unchanged, repeated=landing.repeated)
-            tally += await serve(source, store, lane, landing.pending, notes)
+            tally += await take(source, store, lane, page, notes)
             watch(tally, page.total)
+            remembers = remembers or bool(page.digest)
+    if remembers:
+        await store.tickets.forget_pages(lane, source.name)
     await _note(source, store, lane, notes)
     return tally
+
+
+async def take(source: Source, store: Store, lane: Lane, page: Page, notes: Notes) -> Tally:
+    """Land a page and serve what is new in it. When it returns nothing of the page is kept while the next one comes."""
+    digest = _digest(source, page)
+    if isinstance(page.tickets, Unread) and (
+        same := await store.tickets.land_again(lane, source.name, page.cursor, digest)
+    ):
+        return Tally(unchanged=same.unchanged, repeated=same.repeated)
+    held = [ticket for ticket in page.tickets if source.holds(ticket)]
+    tickets = [landed(source, ticket) for ticket in held]
+    landing = await store.tickets.land(lane, source.name, tickets, page.cursor, digest)
+    tally = Tally(landed=len(landing.pending), unchanged=landing.unchanged, repeated=landing.repeated)
+    return tally + await serve(source, store, lane, landing.pending, notes)
 
 
 async def serve_pending(source: Source, store: Store, lane: Lane, notes: Notes | None = None) -> Tally:
@@ -147,6 +162,13 @@ def _next_try(source: Source, lane: Lane) -> datetime:
     now = datetime.now(UTC)
     wait = min(_LONGEST_WAIT, timedelta(seconds=2 ** min(lane.failures, 10)))
     return max(source.schedule.next_after(now), now + wait)
+
+
+def _digest(source: Source, page: Page) -> bytes:
+    """What stands for the tickets of a page at their hashes: its bytes, and all that says how they are read."""
+    if not page.digest:
+        return b""
+    return hashlib.blake2b(page.digest + source.fingerprint + __version__.encode(), digest_size=HASH_SIZE).digest()
 
 
 def _raw(ticket: Ticket) -> bytes:

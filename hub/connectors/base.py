@@ -2,16 +2,16 @@
 
 import ast
 import inspect
-from collections.abc import AsyncGenerator, Iterator, Mapping, Sequence
+from collections.abc import AsyncGenerator, Callable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from decimal import Decimal
-from functools import cache
+from functools import cache, cached_property
 from itertools import pairwise
 from pathlib import Path
 from textwrap import dedent
-from typing import Any, ClassVar, Protocol, runtime_checkable
+from typing import Any, ClassVar, Protocol, overload, runtime_checkable
 from zoneinfo import ZoneInfo
 
 from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler
@@ -186,3 +186,34 @@ class Receiver(Protocol):
 
     def read(self, push: Push) -> Pushed:
         """Return what a push holds. Raises SourceError, in words for its sender."""
+
+
+class Unread(Sequence[Ticket]):
+    """The tickets of a page that the connector gave before, by its bytes: read when somebody looks at them."""
+
+    def __init__(self, count: int, digest: bytes, read: Callable[[], Sequence[Ticket]]) -> None:
+        self._count = count
+        self._digest = digest
+        self._read = read
+
+    @cached_property
+    def _tickets(self) -> Sequence[Ticket]:
+        return self._read()
+
+    def __len__(self) -> int:
+        return self._count
+
+    @overload
+    def __getitem__(self, place: int) -> Ticket: ...
+    @overload
+    def __getitem__(self, place: slice) -> Sequence[Ticket]: ...
+    def __getitem__(self, place: int | slice) -> Ticket | Sequence[Ticket]:
+        return self._tickets[place]
+
+    def __iter__(self) -> Iterator[Ticket]:
+        return iter(self._tickets)
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Unread) and other._digest == self._digest
+
+    __hash__ = None  # type: ignore[assignment]  # a sequence, as unhashable as a list

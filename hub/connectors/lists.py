@@ -7,6 +7,7 @@ from datetime import datetime
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
+from hub.connectors.again import Memory, told_paths
 from hub.connectors.asking import Asked, Manner, question
 from hub.connectors.base import Options
 from hub.connectors.exchange import Answer, Request
@@ -54,7 +55,9 @@ class PagedList:
         since: Since | None = None,
         send_in: Literal["query", "body"] | None = None,
         count: Count | None = None,
+        salt: bytes | None = None,
     ) -> None:
+        """With `salt` pages that came before are known by their bytes; it stands for the options they are read by."""
         self._asked = asked
         self._page = page
         self._records = Records(records)
@@ -63,6 +66,7 @@ class PagedList:
         self._in_body = asked.method == "POST" and send_in != "query" and not isinstance(asked.body, str)
         self._names = frozenset(map(base_of, asked.names()))
         self._count = count
+        self._salt = salt if salt is not None and since is None and told_paths(page) is not None else None
 
     async def pages(
         self, session: Session, find: Find, cursor: Cursor | None = None, complete: Complete | None = None
@@ -71,6 +75,8 @@ class PagedList:
         settle = partial(self._at_home, find)
         walker = Walker(self._page, self._since, self._manner.zone, max_pages=self._manner.max_pages, settle=settle)
         totals: dict[Window, int] = {}
+        memory = None if self._salt is None else Memory(self._salt, self._page, cursor)
+        read = self._read if memory is None else partial(memory.read, read=self._read)
 
         async def ask(walk: Walk) -> Part:
             if self._count is not None and walk.window not in totals:
@@ -78,7 +84,7 @@ class PagedList:
             if totals.get(walk.window) == 0:
                 return Part(None, [], total=0)
             try:
-                part = await session.fetch(self.question(walk, find), self._read)
+                part = await session.fetch(self.question(walk, find), read)
             except NothingThere:
                 return Part(None, [], total=0)
             part = replace(part, total=totals.get(walk.window))
@@ -86,7 +92,7 @@ class PagedList:
 
         async with aclosing(walker.pages(cursor, ask)) as pages:
             async for page in pages:
-                yield page
+                yield page if memory is None else memory.marked(page)
 
     def between(self, start: datetime, end: datetime) -> Cursor:
         """Return the cursor of a walk over a stretch of the past. Raises SourceRefused."""

@@ -183,6 +183,8 @@ class Rest:
             since=options.since,
             send_in=options.send_in,
             count=options.count,
+            # What is asked besides may have changed where the list has not.
+            salt=None if options.details or options.lookups or options.for_each else repr(options).encode(),
         )
         # What is asked for besides is hardly a table of CSV, even where the list is one.
         self._beside = replace(manner, opened=partial(self._opened, "auto")) if options.format in _ROWS else manner

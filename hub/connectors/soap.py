@@ -65,7 +65,7 @@ class Soap:
                     question = count.call.question(self._times(walk, count.since))
                     totals[walk.window] = await session.fetch(question, count.read)
                 part = await self._list(session, walk, totals.get(walk.window))
-                return replace(part, whole=await self._whole(session, part.tickets)) if self._details else part
+                return replace(part, whole=await self._whole(session, [*part.tickets])) if self._details else part
 
             async with aclosing(self._walker.pages(cursor, ask)) as pages:
                 async for page in pages:

@@ -1,6 +1,6 @@
 """Walk a list window by window and page by page, whatever protocol carries the questions."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping
+from collections.abc import AsyncGenerator, Awaitable, Callable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
 from typing import Any, TypeAlias
@@ -34,9 +34,9 @@ class Part:
     """
 
     payload: Any
-    tickets: list[Ticket]
+    tickets: Sequence[Ticket]
     link: str | None = None
-    whole: list[Ticket] | None = None
+    whole: Sequence[Ticket] | None = None
     total: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -123,7 +123,7 @@ class Walker:
             seen=walk.seen + len(part.tickets),
             link=part.link,
             stale=self._is_stale(part.tickets, walk),
-            last=part.tickets[-1] if part.tickets else None,
+            last=part.tickets[-1] if isinstance(part.tickets, list) and part.tickets else None,
             total=self._total(part),
             headers=part.headers,
         )
@@ -138,13 +138,13 @@ class Walker:
     def _total(self, part: Part) -> int | None:
         return self._page.total(part.payload, part.headers) if part.total is None else part.total
 
-    def _newest(self, tickets: list[Ticket]) -> datetime | None:
+    def _newest(self, tickets: Sequence[Ticket]) -> datetime | None:
         since = self._since
         if since is None or self._newest_field is None:
             return None
         return newest_of(tickets, self._newest_field, since.read or since.format, self._zone)
 
-    def _is_stale(self, tickets: list[Ticket], walk: Walk) -> bool:
+    def _is_stale(self, tickets: Sequence[Ticket], walk: Walk) -> bool:
         since, start = self._since, walk.window.start
         if since is None or self._newest_field is None or start is None:
             return False

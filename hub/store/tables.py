@@ -79,6 +79,23 @@ push = sa.Table(
 )
 sa.Index("push_came", push.c.source, push.c.came_at)
 
+page = sa.Table(
+    "page",
+    metadata,
+    sa.Column("source", sa.Text, primary_key=True),
+    sa.Column(
+        "digest",
+        sa.LargeBinary,
+        primary_key=True,
+        comment="of the bytes, and of the configuration that they were read by",
+    ),
+    sa.Column("external_ids", sa.LargeBinary, nullable=False, comment="of its tickets, as JSON in UTF-8"),
+    sa.Column("hashes", sa.LargeBinary, nullable=False, comment="of its tickets, one after another"),
+    sa.Column("repeated", sa.Integer, nullable=False),
+    sa.Column("fence", sa.BigInteger, nullable=False, comment="of the run that met it last"),
+    comment="Which tickets, at which hashes, a page of a source held: it may be forgotten at any time.",
+)
+
 appeal = sa.Table(
     "appeal",
     metadata,

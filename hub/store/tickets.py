@@ -45,20 +45,44 @@ class Tickets:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def land(self, lane: Lane, source: str, tickets: Sequence[LandedTicket], cursor: Cursor) -> Landing:
+    async def land(
+        self, lane: Lane, source: str, tickets: Sequence[LandedTicket], cursor: Cursor, digest: bytes = b""
+    ) -> Landing:
         """Keep a page raw, and the cursor after it, in one transaction. Raises LaneLost.
 
-        An id that comes twice in the page is landed once, as it came last.
+        An id that comes twice in the page is landed once, as it came last. A page with a digest is remembered.
         """
         last = {ticket.external_id: ticket for ticket in tickets}
+        repeated = len(tickets) - len(last)
+        named = _named(list(last.values()))
         async with self._database.begin() as connection:
             await write_lane(connection, lane, "cursor = $3::text::jsonb", orjson.dumps(cursor).decode())
-            unknown = await driver(connection).fetchval(_UNKNOWN, source, *_named(list(last.values())))
+            unknown = await driver(connection).fetchval(_UNKNOWN, source, *named)
             pending = [last[external_id] for external_id in unknown or ()]
             if pending:
                 raws = [ticket.raw for ticket in pending]
                 await driver(connection).execute(_LAND, source, *_named(pending), raws)
-        return Landing(pending, len(last) - len(pending), len(tickets) - len(last))
+            if digest:
+                await driver(connection).execute(_REMEMBER, source, *named, digest, repeated, lane.fence)
+        return Landing(pending, len(last) - len(pending), repeated)
+
+    async def land_again(self, lane: Lane, source: str, cursor: Cursor, digest: bytes) -> Landing | None:
+        """Land a page by its digest alone; None where it is not known, or one of its tickets is no longer as it was.
+
+        Raises LaneLost.
+        """
+        async with self._database.begin() as connection:
+            known = (await connection.exec_driver_sql(_SETTLED, (source, digest, lane.fence))).first()
+            if known is None:
+                return None
+            await write_lane(connection, lane, "cursor = $3::text::jsonb", orjson.dumps(cursor).decode())
+        return Landing([], known.tickets, known.repeated)
+
+    async def forget_pages(self, lane: Lane, source: str) -> None:
+        """Forget the pages that the run of this lane did not meet. Raises LaneLost."""
+        async with self._database.begin() as connection:
+            await hold_lane(connection, lane)
+            await driver(connection).execute("delete from page where source = $1 and fence < $2", source, lane.fence)
 
     async def pending(self, source: str, limit: int) -> list[LandedTicket]:
         """The oldest tickets of a source that are neither served nor rejected."""
@@ -240,6 +264,22 @@ select $1, external_id, raw, {_HASH}, 'pending'
 from rows from ({_NAMED}, unnest($4::bytea[])) with ordinality as new (external_id, raw, place)
 on conflict (source, external_id) do update set raw = excluded.raw, hash = excluded.hash, version = null,
   state = 'pending', reason = null, field = null, landed_at = now()
+"""
+_REMEMBER = """
+insert into page (source, external_ids, hashes, digest, repeated, fence) values ($1, $2, $3, $4, $5, $6)
+on conflict (source, digest) do update set external_ids = excluded.external_ids, hashes = excluded.hashes,
+  repeated = excluded.repeated, fence = excluded.fence
+"""
+_SETTLED = f"""
+with known as (
+  update page set fence = $3 where source = $1 and digest = $2 returning external_ids, hashes, repeated
+)
+select length(hashes) / {HASH_SIZE} as tickets, repeated from known where not exists (
+  select from json_array_elements_text(convert_from(external_ids, 'UTF8')::json)
+    with ordinality as held (external_id, place)
+  where (select hash from ticket where source = $1 and ticket.external_id = held.external_id)
+    is distinct from substr(hashes, {HASH_SIZE} * (place::int - 1) + 1, {HASH_SIZE})
+)
 """
 _SERVE = f"""
 update ticket set state = 'served', reason = null, field = null, settled_at = now()
