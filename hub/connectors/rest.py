@@ -14,7 +14,7 @@ from hub.connectors.auth import Auth, credentials
 from hub.connectors.base import Limits, Options, Place, Retry
 from hub.connectors.clocks import must_read
 from hub.connectors.details import ASKED, Detail, url_details
-from hub.connectors.exchange import Answer, parse, without_markup
+from hub.connectors.exchange import Answer, AnswerFormat, parse, without_markup
 from hub.connectors.formats import encoding_named, known_encoding
 from hub.connectors.http import Session, Web
 from hub.connectors.lists import Count, PagedList
