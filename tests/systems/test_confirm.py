@@ -29,7 +29,7 @@ sources:
       window: 1000d
       start: 2026-02-01
     error: {path: ConfirmResponse.Fault.Reason, ok: [null], message: ConfirmResponse.Fault.Reason}
-    details:
+    detail:
       - into: whole
         url: ""                         # the same URL
         method: POST

@@ -19,7 +19,7 @@ sources:
     page: {by: link, size: {send: per_page, value: 2}}
     since: {field: updated_at, send: since, start: 2024-01-01}
     only_if: "!pull_request"            # the list holds pull requests too
-    details:
+    detail:
       - {into: comments_, url: "{comments_url}", only_if: comments, page: {by: link}}
     map:
       external_id: number

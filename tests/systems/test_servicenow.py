@@ -24,7 +24,7 @@ sources:
     page: {by: offset, send: sysparm_offset, size: {send: sysparm_limit, value: 2}, total: "@headers.X-Total-Count"}
     since: {field: sys_updated_on.value, format: "%Y-%m-%d %H:%M:%S", start: 2024-01-01}
     error: {path: error.message, ok: [null], message: error.detail}
-    details:
+    detail:
       - into: journal
         url: sys_journal_field          # relative to the list's URL
         query: {sysparm_query: "element_id={sys_id.value}^element=comments^ORDERBYsys_created_on"}

@@ -24,7 +24,7 @@ sources:
     page: {by: next_url, next: d.__next}
     since: {field: Modified, format: epoch_ms, start: 2024-01-01}
     error: {path: error.code, ok: [null], message: error.message.value}
-    details:
+    detail:
       - {into: files, url: "{Attachments.__deferred.uri}", records: d.results}
     map:
       external_id: Id

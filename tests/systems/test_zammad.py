@@ -25,7 +25,7 @@ sources:
       customer: {inside: values(assets.User), by: customer_id}
       group: {inside: values(assets.Group), by: group_id, value: name}
       state: {url: ../ticket_states, by: state_id, value: name}
-    details:
+    detail:
       - {into: articles, url: "../ticket_articles/by_ticket/{id}"}
     map:
       external_id: id
