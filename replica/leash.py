@@ -10,16 +10,24 @@ import sys
 import threading
 
 _STOPPING = 10  # seconds that the command gets to stop by itself
+_PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
 
 
 def main() -> int:
     """Return what the command returned; signals go on to it."""
-    with subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL) as command:  # noqa: S603  # whoever starts us says what
-        for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+    # One that comes while the command is being started waits until it can be passed on.
+    signal.pthread_sigmask(signal.SIG_BLOCK, _PASSED_ON)
+    with subprocess.Popen(sys.argv[1:], stdin=subprocess.DEVNULL, preexec_fn=_hear) as command:  # noqa: PLW1509, S603
+        for number in _PASSED_ON:
             signal.signal(number, lambda number, _frame: command.send_signal(number))
+        _hear()
         threading.Thread(target=_follow, args=(command,), daemon=True).start()
         ended = command.wait()
     return ended if ended >= 0 else 128 - ended
+
+
+def _hear() -> None:
+    signal.pthread_sigmask(signal.SIG_UNBLOCK, _PASSED_ON)
 
 
 def _follow(command: "subprocess.Popen[bytes]") -> None:

@@ -9,6 +9,7 @@ import signal
 import socket
 import sys
 import tempfile
+from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import psutil
@@ -55,7 +56,7 @@ async def demo(surroundings, cwd) -> asyncio.subprocess.Process:
         cwd=cwd,
         env=surroundings,
         stdin=asyncio.subprocess.DEVNULL,
-        stdout=asyncio.subprocess.PIPE,
+        stdout=PIPE,
         stderr=asyncio.subprocess.STDOUT,
         start_new_session=True,
     )
@@ -83,11 +84,11 @@ async def test_the_demonstration_answers_stops_cleanly_and_starts_again(surround
         told = await told_until(process, "Ctrl-C stops")
         assert processes_of(folder)
         command = shlex.split(re.search(r"^\$ (curl .*)$", told, re.MULTILINE)[1])
-        curl = await asyncio.create_subprocess_exec(*command, stdout=asyncio.subprocess.PIPE)
+        curl = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
         answer = json.loads((await curl.communicate())[0])
 
         watching = shlex.split(re.search(r"^\$ (.* -m replica\.watch .*)$", told, re.MULTILINE)[1])
-        watch = await asyncio.create_subprocess_exec(*watching, env=surroundings, stdout=asyncio.subprocess.PIPE)
+        watch = await asyncio.create_subprocess_exec(*watching, env=surroundings, stdout=PIPE)
         change = await asyncio.wait_for(watch.stdout.readline(), 30)
         watch.send_signal(signal.SIGINT)
         await watch.communicate()
@@ -153,3 +154,14 @@ async def test_a_signal_before_anything_is_up_stops_it_too(surroundings, folder)
     assert b"Traceback" not in told
     assert process.returncode == 0
     assert processes_of(folder) == []
+
+
+async def test_a_signal_while_the_command_on_the_leash_starts_reaches_it(folder):
+    for wait in range(0, 120, 6):
+        leash = (sys.executable, "-m", "replica.leash", "sleep", "60")
+        process = await asyncio.create_subprocess_exec(*leash, cwd=folder, env={"PYTHONPATH": str(ROOT)}, stdin=PIPE)
+        await asyncio.sleep(wait / 1000)
+        process.terminate()
+        await asyncio.wait_for(process.wait(), 20)
+
+        assert processes_of(folder) == [], wait
