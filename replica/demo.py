@@ -8,6 +8,7 @@ import signal
 import socket
 import sys
 import time
+from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncIterator, Mapping
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -15,6 +16,7 @@ from typing import Any
 
 import aiohttp
 
+from replica import leash
 from replica.progress import has_run, progress, say
 from replica.replica import HOST, PORT, Replica
 
@@ -23,7 +25,6 @@ QUERY = "{ appeals(first: 3) { nodes { source { title } title status createdAt }
 STANDING = "{ sources { name title connector health { running lastSuccessAt lastError failures served rejected } } }"
 
 _FIRST_RUNS = 90  # seconds that the sources get for their first runs
-_STOPPING = 10  # seconds that the hub gets to stop by itself
 
 
 class Hindered(Exception):
@@ -103,29 +104,20 @@ def _require_free(host: str, port: int, variable: str) -> None:
 
 
 @asynccontextmanager
-async def _hub(surroundings: Mapping[str, str], log: Path) -> AsyncIterator[tuple[asyncio.subprocess.Process, str]]:
+async def _hub(surroundings: Mapping[str, str], log: Path) -> AsyncIterator[tuple[Process, str]]:
     """Run `hub serve`, and give its process and its endpoint."""
     say(f"the hub is starting (its data: {os.environ.get('HUB_DATA', '.hub')}, its log: {_short(log)})")
-    # On a leash: it ends with this process, however that ends.
-    leash, hub = (sys.executable, "-m", "replica.leash"), (sys.executable, "-m", "hub.cli")
-    command = (*leash, *hub, "--config", str(ROOT / "connectors.yaml"), "serve")
+    command = (sys.executable, "-m", "hub.cli", "--config", str(ROOT / "connectors.yaml"), "serve")
     with log.open("wb") as stderr:
-        # In a session of its own: Ctrl-C reaches only this process, which then stops the hub in good order.
-        process = await asyncio.create_subprocess_exec(
-            *command,
-            stdin=asyncio.subprocess.PIPE,
-            stdout=asyncio.subprocess.PIPE,
-            stderr=stderr,
-            env={**os.environ, **surroundings},
-            start_new_session=True,
-        )
+        # It ends with this process, however that ends.
+        process = await leash.start(*command, stdout=PIPE, stderr=stderr, env={**os.environ, **surroundings})
     try:
         yield process, await _endpoint(process, log)
     finally:
-        await _stop(process)
+        await leash.stop(process)
 
 
-async def _endpoint(hub: asyncio.subprocess.Process, log: Path) -> str:
+async def _endpoint(hub: Process, log: Path) -> str:
     """Wait for the line in which the hub says where it serves."""
     said = await hub.stdout.readline() if hub.stdout else b""
     if found := re.search(r"https?://\S+", said.decode()):
@@ -134,19 +126,7 @@ async def _endpoint(hub: asyncio.subprocess.Process, log: Path) -> str:
     raise Hindered(_last_words(hub, log))
 
 
-async def _stop(hub: asyncio.subprocess.Process) -> None:
-    if hub.returncode is not None:
-        return
-    hub.terminate()
-    try:
-        await asyncio.wait_for(hub.wait(), _STOPPING)
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            os.killpg(hub.pid, signal.SIGKILL)
-        await hub.wait()
-
-
-def _last_words(hub: asyncio.subprocess.Process, log: Path) -> str:
+def _last_words(hub: Process, log: Path) -> str:
     lines = log.read_text(errors="replace").splitlines()[-15:] if log.exists() else []
     return "\n".join([*lines, f"the hub ended with exit code {hub.returncode}; see {log}"])
 

@@ -1,16 +1,50 @@
-"""Run a command that ends when whoever started it does: `python -m replica.leash COMMAND…`, with a pipe as its stdin.
+"""Run a command that ends when whoever started it does: `python leash.py COMMAND…`, with a pipe as its stdin.
 
 However the starter ends, by kill -9 too, the system closes its end of the pipe, and the command is told to stop.
 """
 
+import asyncio
 import os
 import signal
 import subprocess
 import sys
 import threading
+from asyncio.subprocess import PIPE, Process
+from contextlib import suppress
+from typing import Any
 
 _STOPPING = 10  # seconds that the command gets to stop by itself
 _PASSED_ON = (signal.SIGINT, signal.SIGTERM, signal.SIGHUP)
+
+
+async def start(*command: str, **options: Any) -> Process:
+    """Start a command on a leash, in a session of its own: Ctrl-C reaches only the starter.
+
+    Options are those of `asyncio.create_subprocess_exec`. A start that is cancelled leaves nothing behind.
+    """
+    leashed = asyncio.create_subprocess_exec(
+        sys.executable, "-P", __file__, *command, stdin=PIPE, start_new_session=True, **options
+    )
+    # asyncio would kill what it has started, the leash, and with it the one who stops the command.
+    starting = asyncio.ensure_future(leashed)
+    try:
+        return await asyncio.shield(starting)
+    except asyncio.CancelledError:
+        await stop(await starting)
+        raise
+
+
+async def stop(process: Process) -> None:
+    """Stop what `start` started, with force where it takes more than 10 seconds, and wait until it has ended."""
+    if process.returncode is not None:
+        return
+    process.terminate()
+    try:
+        await asyncio.wait_for(process.wait(), _STOPPING)
+    except TimeoutError:
+        with suppress(ProcessLookupError):
+            os.killpg(process.pid, signal.SIGKILL)
+        await process.wait()
 
 
 def main() -> int:

@@ -14,6 +14,7 @@ from typing import Any, ClassVar, Protocol
 
 import orjson
 
+from replica import leash
 from replica.city import Snapshot
 from replica.counters.answers import fill
 from replica.counters.base import Batch, House, Ledger
@@ -91,10 +92,8 @@ class NatsServer:
         free = port or free_port(host)
         self._folder.mkdir(parents=True, exist_ok=True)
         server = str(Path(sys.executable).with_name("nats-server"))
-        words = (server, "-a", host, "-p", str(free), "-js", "-sd", str(self._folder), "-l", str(self._folder / "log"))
-        self._process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "replica.leash", *words), stdin=asyncio.subprocess.PIPE, start_new_session=True
-        )
+        words = ("-a", host, "-p", str(free), "-js", "-sd", str(self._folder), "-l", str(self._folder / "log"))
+        self._process = await leash.start(server, *words)
         await _answering(host, free)
         self._client = await nats.connect(f"nats://{host}:{free}")
         return free
@@ -108,9 +107,8 @@ class NatsServer:
     async def stop(self) -> None:
         if self._client is not None:
             await self._client.close()
-        if self._process is not None and self._process.returncode is None:
-            self._process.terminate()
-            await self._process.wait()
+        if self._process is not None:
+            await leash.stop(self._process)
 
 
 class RedisServer:

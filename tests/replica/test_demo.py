@@ -9,13 +9,14 @@ import signal
 import socket
 import sys
 import tempfile
+import time
 from asyncio.subprocess import PIPE
 from pathlib import Path
 
 import psutil
 import pytest
 
-from replica import Replica
+from replica import Replica, leash
 from replica.systems import SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[2]
@@ -75,7 +76,8 @@ async def told_until(process, words) -> str:
 def processes_of(folder) -> list[str]:
     """Every process that still works with the folder: the hub and its PostgreSQL work in it."""
     found = psutil.process_iter(["cmdline", "cwd"])
-    return [" ".join(each.info["cmdline"] or ()) for each in found if str(folder) in (each.info["cwd"] or "")]
+    others = (each.info for each in found if each.pid != os.getpid())
+    return [" ".join(each["cmdline"] or ()) for each in others if str(folder) in (each["cwd"] or "")]
 
 
 async def test_the_demonstration_answers_stops_cleanly_and_starts_again(surroundings, folder):
@@ -156,10 +158,24 @@ async def test_a_signal_before_anything_is_up_stops_it_too(surroundings, folder)
     assert processes_of(folder) == []
 
 
+async def test_a_start_that_is_cancelled_leaves_nothing_behind(folder):
+    starting = asyncio.create_task(leash.start("sleep", "60", cwd=folder))
+    async with asyncio.timeout(20):
+        while not processes_of(folder):
+            await asyncio.sleep(0)
+    time.sleep(1)
+    starting.cancel()
+    await asyncio.wait([starting], timeout=20)
+
+    assert starting.cancelled()
+    assert processes_of(folder) == []
+
+
 async def test_a_signal_while_the_command_on_the_leash_starts_reaches_it(folder):
     for wait in range(0, 120, 6):
-        leash = (sys.executable, "-m", "replica.leash", "sleep", "60")
-        process = await asyncio.create_subprocess_exec(*leash, cwd=folder, env={"PYTHONPATH": str(ROOT)}, stdin=PIPE)
+        process = await asyncio.create_subprocess_exec(
+            sys.executable, leash.__file__, "sleep", "60", cwd=folder, stdin=PIPE
+        )
         await asyncio.sleep(wait / 1000)
         process.terminate()
         await asyncio.wait_for(process.wait(), 20)
