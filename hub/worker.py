@@ -1,25 +1,34 @@
-"""The loop over lanes: claim the one that is due, run its source, again. As many processes as one likes."""
+"""The loop over lanes: claim the one that is due, run its source or endpoint, again. As many processes as one likes."""
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from datetime import timedelta
+from functools import partial
+from typing import Any, TypeAlias
 
 import structlog
 
-from hub.config import Source
-from hub.errors import LaneLost, SourceError, StoreError
+from hub import webhooks
+from hub.config import Endpoint, Source
+from hub.endpoints.sealing import Vault
+from hub.errors import HubError, StoreError
 from hub.lanes import LEASE, holder
 from hub.model import Lane
-from hub.store.lanes import source_lane
+from hub.store.lanes import endpoint_lane, source_lane
 from hub.store.store import Store
 from hub.sync import run
 
 _log = structlog.get_logger()
 
+_Run: TypeAlias = Callable[[Lane], Awaitable[Any]]
+"""One run of a source or an endpoint under its lane."""
+
 
 class Worker:
-    """Pulls every enabled source on its schedule until cancelled. At most `concurrency` sources at once.
+    """Pulls every enabled source on its schedule, and tells every enabled endpoint what changed, until cancelled.
+
+    At most `concurrency` of them at once.
 
     A source that hangs holds its place until its timeouts end the run: have more places than a city has sources. Where
     there are fewer, those that failed last time get half of them, and the others never wait for more.
@@ -29,24 +38,39 @@ class Worker:
         self,
         store: Store,
         sources: Iterable[Source],
+        endpoints: Iterable[Endpoint] = (),
         *,
+        vault: Vault | None = None,
         concurrency: int = 64,
         lease: timedelta = LEASE,
         idle: timedelta = timedelta(seconds=0.5),
     ) -> None:
         self._store = store
-        self.take(sources)
+        self._vault = vault or Vault()
+        self._lease = lease
+        self.take(sources, endpoints)
         self._free = asyncio.Semaphore(concurrency)
         self._most_failing = max(1, concurrency // 2)
         self._failing = 0
-        self._lease = lease
         self._idle = idle.total_seconds()
         self._holder = holder()
         self._away = False
 
-    def take(self, sources: Iterable[Source]) -> None:
+    def take(self, sources: Iterable[Source], endpoints: Iterable[Endpoint] = ()) -> None:
         """Work on these from now on; a run under way goes on to its end with what it began with."""
-        self._sources = {source_lane(source.name): source for source in sources if source.enabled}
+        pulled: dict[str, _Run] = {
+            source_lane(source.name): partial(run, source, self._store, lease=self._lease)
+            for source in sources
+            if source.enabled
+        }
+        told: dict[str, _Run] = {
+            endpoint_lane(endpoint.name): partial(
+                webhooks.run, endpoint, self._store, vault=self._vault, lease=self._lease
+            )
+            for endpoint in endpoints
+            if endpoint.enabled
+        }
+        self._runs = pulled | told
 
     async def run_forever(self) -> None:
         """Work until cancelled; lanes held then are given back in the middle of their run."""
@@ -71,7 +95,7 @@ class Worker:
         """The next lane that is due. While the database is away there is none, which is told once."""
         try:
             lane = await self._store.lanes.claim(
-                self._holder, self._lease, list(self._sources), failing=self._failing < self._most_failing
+                self._holder, self._lease, list(self._runs), failing=self._failing < self._most_failing
             )
         except StoreError as error:
             if not self._away:
@@ -88,20 +112,20 @@ class Worker:
         # By chance, so that many workers do not ask in step.
         pause = self._idle * random.uniform(0.5, 1.5)  # noqa: S311  # not a secret
         try:
-            due = await self._store.lanes.next_due(list(self._sources))
+            due = await self._store.lanes.next_due(list(self._runs))
         except StoreError:
             return pause
         return pause if due is None else min(pause, due.total_seconds())
 
     async def _work(self, lane: Lane) -> None:
-        """One run. A source that fails, a lane that is lost or a database that is away ends this run and no other."""
-        source = self._sources[lane.name]
+        """One run. One that fails, a lane that is lost or a database that is away ends this run and no other."""
+        kind, _, name = lane.name.partition(":")
         try:
-            await run(source, self._store, lane, lease=self._lease)
-        except (SourceError, LaneLost, StoreError) as error:
-            _log.warning("run failed", source=source.name, reason=str(error), failures=lane.failures + 1)
-        except Exception:  # noqa: BLE001  # a mistake of ours in one source must not stop the others
-            _log.exception("run failed by a mistake of the hub's", source=source.name)
+            await self._runs[lane.name](lane)
+        except HubError as error:
+            _log.warning("run failed", **{kind: name}, reason=str(error), failures=lane.failures + 1)
+        except Exception:  # noqa: BLE001  # a mistake of ours in one of them must not stop the others
+            _log.exception("run failed by a mistake of the hub's", **{kind: name})
         finally:
             self._failing -= lane.failures > 0
             self._free.release()
