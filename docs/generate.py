@@ -50,7 +50,7 @@ ENVIRONMENT = {
     "HUB_ENV": (
         "",
         (
-            "`production`: a secret in clear in connectors.yaml is a mistake; the query page, `/schema.graphql` and "
+            "`production`: a secret in clear in connectors.yaml is a mistake; the query page, GraphiQL, `/schema.graphql` and "
             "introspection are off."
         ),
     ),
