@@ -50,8 +50,8 @@ ENVIRONMENT = {
     "HUB_ENV": (
         "",
         (
-            "`production`: a secret in clear in connectors.yaml is a mistake; the query page, GraphiQL, `/schema.graphql` and "
-            "introspection are off."
+            "`production`: a secret in clear in connectors.yaml is a mistake; the query page, GraphiQL, "
+            "`/schema.graphql` and introspection are off."
         ),
     ),
     "NO_COLOR": ("", "Anything: no colours and no progress bars, also on a terminal."),
