@@ -51,8 +51,8 @@ ENVIRONMENT = {
     "HUB_ENV": (
         "",
         (
-            "`production`: a secret in clear in connectors.yaml is a mistake; the query page, `/schema.graphql` and "
-            "introspection are off."
+            "`production`: a secret in clear in connectors.yaml is a mistake; the query page, GraphiQL, "
+            "`/schema.graphql` and introspection are off."
         ),
     ),
     "HUB_SECRET_KEY": (

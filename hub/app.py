@@ -8,7 +8,7 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from hub.config import Source
@@ -17,6 +17,7 @@ from hub.intake import Intake
 from hub.schema.endpoint import Endpoint
 from hub.schema.execution import Execution
 from hub.schema.executor import Compiler
+from hub.schema.ide import Ide
 from hub.schema.limits import Limits
 from hub.schema.live import Live
 from hub.schema.schema import schema_sdl
@@ -77,7 +78,7 @@ def create_app(
         Route("/readyz", ready),
     ]
     if not production:
-        routes.append(Route("/schema.graphql", sdl))
+        routes += [Route("/schema.graphql", sdl), Mount("/graphiql", Ide())]
     return _Straight(endpoint, routes=routes, lifespan=lifespan)
 
 
