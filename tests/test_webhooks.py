@@ -11,13 +11,15 @@ from aiohttp import web
 
 from hub.errors import LaneLost, SourceRefused
 from hub.store import tables
-from hub.store.lanes import endpoint_lane
+from hub.store.lanes import endpoint_lane, hold_lane
 from hub.store.store import Store
+from hub.store.tickets import Served
 from hub.webhooks import run
 from hub.worker import Worker
 from tests.connectors.upstream import json
 from tests.endpoints.receiver import SECRET, changes, endpoint, happen, receiving, told, until
 from tests.scripted import ticket
+from tests.store.test_tickets import appeal, landed
 
 
 async def rows(store: Store, table: sa.Table) -> list[Any]:
@@ -331,3 +333,31 @@ async def test_an_endpoint_without_a_secret_is_sent_nothing(store, tmp_path):
 
         assert receiver.ids == []
         assert "no secret" in (await lane_of(store)).last_error
+
+
+async def test_of_two_interleaved_transactions_neither_change_is_lost(store, tmp_path):
+    """The cursor walks numbers, so numbers must rise in the order of commits.
+
+    Without the lock in `Tickets._log` this fails: the second writer commits first with the higher number, the run in
+    between passes both, and the first writer's change is never sent.
+    """
+    await happen(store)
+    lane = await store.lanes.claim_named("source:housing", "test", timedelta(minutes=1))
+    first, second = landed("1"), landed("2")
+    await store.tickets.land(lane, "housing", [first, second], {})
+    async with receiving() as receiver:
+        wanted = endpoint(tmp_path, receiver.url)
+        slow = store._database.begin_lean()
+        connection = await slow.__aenter__()
+        await hold_lane(connection, lane)
+        written = await store.tickets._write_appeals(connection, "housing", [appeal("1")])
+        await store.tickets._log(connection, "housing", written)
+        fast = asyncio.create_task(store.tickets.put(lane, "housing", [Served(second.hash, appeal("2"))], []))
+        await asyncio.wait({fast}, timeout=0.3)
+        await told(store, wanted)
+        await slow.__aexit__(None, None, None)
+        await fast
+
+        await told(store, wanted)
+
+        assert sorted(receiver.seen()) == ["1", "2"]

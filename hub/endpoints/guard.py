@@ -81,7 +81,7 @@ class Guard:
 
 
 def refused(url: str, networks: Iterable[str]) -> str | None:
-    """Say why a URL is refused whose host is an address, however it is written; None for names, judged at the socket."""
+    """Say why a URL is refused whose host is an address, however written; names are judged at the socket."""
     parts = urlsplit(url)
     host = (parts.hostname or "").rstrip(".")
     literal = "127.0.0.1" if host == "localhost" or host.endswith(".localhost") else _literal(host)

@@ -102,7 +102,7 @@ class EndpointKeys(Options):
     """false sends nothing; what changes meanwhile waits."""
     url: Url
     """Where changes are posted to."""
-    events: Annotated[list[Event], Field(min_length=1)] = list(EVENTS)
+    events: list[Event] = Field(list(EVENTS), min_length=1)
     """The kinds of changes that it is sent."""
     only: Only = Only()
     """Which of them."""

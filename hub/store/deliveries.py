@@ -10,11 +10,11 @@ from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any
 
+import asyncpg
 import orjson
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.model import Attempt, Change, ChangeType, Delivery, EndpointRecord, Lane
-from hub.store.database import Database, driver
+from hub.store.database import Database
 from hub.store.lanes import write_lane
 from hub.store.tables import appeal
 
@@ -171,110 +171,110 @@ class Deliveries:
     async def declare(self, records: Sequence[EndpointRecord]) -> None:
         """Make the configured endpoints known, each with a lane; those no longer configured become inactive."""
         names = [record.name for record in records]
-        async with self._database.begin() as connection:
+        async with self._database.begin_lean() as connection:
             titles, sources = [record.title for record in records], [record.source for record in records]
-            await connection.exec_driver_sql(_DECLARE, (names, titles, sources))
-            await connection.exec_driver_sql("update endpoint set active = false where name <> all($1)", (names,))
-            await connection.exec_driver_sql(_DECLARE_LANES, (names, [record.from_start for record in records]))
+            await connection.execute(_DECLARE, names, titles, sources)
+            await connection.execute("update endpoint set active = false where name <> all($1)", names)
+            await connection.execute(_DECLARE_LANES, names, [record.from_start for record in records])
 
     async def fresh(self, endpoint: str, after: int, limit: int) -> Read:
         """What happened after a change, the oldest first."""
-        async with self._database.begin() as connection:
-            rows = (await connection.exec_driver_sql(_FRESH, (endpoint, after, limit))).all()
-        held = frozenset(row.appeal_id for row in rows if row.held)
-        return Read([_delivery(row) for row in rows], held, rows[-1].number if rows else after)
+        async with self._database.begin_lean() as connection:
+            rows = await connection.fetch(_FRESH, endpoint, after, limit)
+        held = frozenset(row["appeal_id"] for row in rows if row["held"])
+        return Read([_delivery(row) for row in rows], held, rows[-1]["number"] if rows else after)
 
     async def due(self, endpoint: str, upto: int, but: Collection[int], limit: int) -> Read:
         """The parked appeals that are due, but for some: their changes up to a number."""
-        async with self._database.begin() as connection:
-            rows = (await connection.exec_driver_sql(_DUE, (endpoint, upto, list(but), limit))).all()
+        async with self._database.begin_lean() as connection:
+            rows = await connection.fetch(_DUE, endpoint, upto, list(but), limit)
         counted: Counter[int] = Counter()
         deliveries = []
         for row in rows:
-            counted[row.appeal_id] += 1
-            if counted[row.appeal_id] <= _LONGEST_LINE:
-                deliveries.append(_delivery(row, tries=row.tries if row.number == row.first else 0))
+            counted[row["appeal_id"]] += 1
+            if counted[row["appeal_id"]] <= _LONGEST_LINE:
+                deliveries.append(_delivery(row, tries=row["tries"] if row["number"] == row["first"] else 0))
         return Read(deliveries, cut=frozenset(each for each, count in counted.items() if count > _LONGEST_LINE))
 
     async def again(self, endpoint: str, but: Collection[int], limit: int) -> Read:
         """The changes that were asked for once more, but for those of some appeals."""
-        async with self._database.begin() as connection:
-            rows = (await connection.exec_driver_sql(_AGAIN, (endpoint, list(but), limit))).all()
-        return Read([_delivery(row, tries=row.tries, again=True) for row in rows])
+        async with self._database.begin_lean() as connection:
+            rows = await connection.fetch(_AGAIN, endpoint, list(but), limit)
+        return Read([_delivery(row, tries=row["tries"], again=True) for row in rows])
 
     async def settle(self, lane: Lane, endpoint: str, progress: Progress) -> None:
         """Keep how far an endpoint got. Raises LaneLost, with nothing kept."""
         cursor = orjson.dumps({"after": progress.after, "failing": progress.failing}).decode()
-        async with self._database.begin() as connection:
+        async with self._database.begin_lean() as connection:
             await write_lane(connection, lane, "cursor = $3::text::jsonb", cursor)
             await _park(connection, endpoint, progress)
             await _note(connection, endpoint, progress.attempts)
 
     async def finish(self, lane: Lane, endpoint: str) -> None:
         """Give the lane back when nothing is left: due with the next change, or parked appeal. Raises LaneLost."""
-        async with self._database.begin() as connection:
+        async with self._database.begin_lean() as connection:
             await write_lane(connection, lane, _FINISH, endpoint)
-            await connection.exec_driver_sql(_FORGET, (endpoint,))
+            await connection.execute(_FORGET, endpoint)
 
     async def rest(self, lane: Lane, endpoint: str, rest: Rest) -> None:
         """Give the lane back for a while, or until somebody resumes the endpoint. Raises LaneLost."""
-        async with self._database.begin() as connection:
+        async with self._database.begin_lean() as connection:
             await write_lane(connection, lane, _REST, rest.failures, rest.reason, rest.lasting)
-            await connection.exec_driver_sql(_FORGET, (endpoint,))
+            await connection.execute(_FORGET, endpoint)
             if rest.disabled:
-                await connection.exec_driver_sql("update lane set paused = true where name = $1", (lane.name,))
-                await connection.exec_driver_sql(
+                await connection.execute("update lane set paused = true where name = $1", lane.name)
+                await connection.execute(
                     "update endpoint set disabled_reason = $2, disabled_at = now() where name = $1",
-                    (endpoint, rest.reason),
+                    endpoint,
+                    rest.reason,
                 )
 
     async def sealed(self, endpoint: str) -> Sealed:
         """The secrets that the hub itself made for an endpoint, if it did."""
-        async with self._database.begin() as connection:
-            row = (
-                await connection.exec_driver_sql(
-                    """select secret, case when former_until > clock_timestamp() then former_secret end as former
-                       from endpoint where name = $1""",
-                    (endpoint,),
-                )
-            ).first()
-        return Sealed(row.secret, row.former) if row else Sealed()
+        async with self._database.begin_lean() as connection:
+            row = await connection.fetchrow(
+                """select secret, case when former_until > clock_timestamp() then former_secret end as former
+                   from endpoint where name = $1""",
+                endpoint,
+            )
+        return Sealed(row["secret"], row["former"]) if row else Sealed()
 
     async def rotate(self, endpoint: str, secret: bytes, both: timedelta) -> bool:
         """Keep a new secret; for a while the one before signs beside it. False where there is no such endpoint."""
-        async with self._database.begin() as connection:
-            done = await connection.exec_driver_sql(
+        async with self._database.begin_lean() as connection:
+            done = await connection.execute(
                 """update endpoint set former_secret = secret, former_until = clock_timestamp() + $3, secret = $2
                    where name = $1 and active""",
-                (endpoint, secret, both),
+                endpoint,
+                secret,
+                both,
             )
-        return bool(done.rowcount)
+        return bool(done == "UPDATE 1")
 
 
-async def _park(connection: AsyncConnection, endpoint: str, progress: Progress) -> None:
-    beneath = driver(connection)
+async def _park(connection: asyncpg.Connection, endpoint: str, progress: Progress) -> None:
     if progress.released:
-        await beneath.execute(
+        await connection.execute(
             "delete from parked where endpoint = $1 and appeal_id = any($2)", endpoint, list(progress.released)
         )
     if progress.parked:
-        await beneath.execute(_PARK, endpoint, *_columns(progress.parked, _PARKED))
+        await connection.execute(_PARK, endpoint, *_columns(progress.parked, _PARKED))
     if progress.repeated:
-        await beneath.execute(
+        await connection.execute(
             "delete from again where endpoint = $1 and number = any($2)", endpoint, list(progress.repeated)
         )
     if progress.later:
-        await beneath.execute(_LATER, endpoint, *_columns(progress.later, ("appeal_id", "tries", "due_in")))
+        await connection.execute(_LATER, endpoint, *_columns(progress.later, ("appeal_id", "tries", "due_in")))
 
 
-async def _note(connection: AsyncConnection, endpoint: str, attempts: Sequence[Attempt]) -> None:
+async def _note(connection: asyncpg.Connection, endpoint: str, attempts: Sequence[Attempt]) -> None:
     if not attempts:
         return
     rows = zip(*map(_attempt_row, attempts), strict=True)
-    await driver(connection).execute(_NOTE, endpoint, *map(list, rows))
+    await connection.execute(_NOTE, endpoint, *map(list, rows))
     named = {one.appeal_id: one.remote_id for one in attempts if one.remote_id}
     if named:
-        await driver(connection).execute(_NAME, endpoint, list(named), list(named.values()))
+        await connection.execute(_NAME, endpoint, list(named), list(named.values()))
 
 
 def _attempt_row(one: Attempt) -> tuple[Any, ...]:
@@ -293,7 +293,7 @@ def _columns(rows: Iterable[Parked], names: Sequence[str]) -> list[list[Any]]:
 
 
 def _delivery(row: Any, *, tries: int = 0, again: bool = False) -> Delivery:
-    fields: Mapping[str, Any] = orjson.loads(row.fields)
-    at: datetime = row.at
-    change = Change(row.number, row.appeal_id, row.version, ChangeType(row.type), row.origin, at, fields)
-    return Delivery(change, orjson.loads(row.appeal), tries, again, row.remote_id)
+    fields: Mapping[str, Any] = orjson.loads(row["fields"])
+    at: datetime = row["at"]
+    change = Change(row["number"], row["appeal_id"], row["version"], ChangeType(row["type"]), row["origin"], at, fields)
+    return Delivery(change, orjson.loads(row["appeal"]), tries, again, row["remote_id"])

@@ -112,9 +112,8 @@ class Lanes:
     async def claim(self, holder: str, lease: timedelta, names: Sequence[str], *, failing: bool = True) -> Lane | None:
         """Take the lane among `names` that has been due longest; None when none is due and free.
 
-        An endpoint's lane is due as well when there are changes behind those that it awaits.
-
-        With `failing` false one whose last run failed is passed over.
+        An endpoint's lane is due as well when there are changes behind those that it awaits. With `failing` false one
+        whose last run failed is passed over.
         """
         return await self._claim(_CLAIM_DUE, (holder, lease, list(names), failing))
 

@@ -81,7 +81,7 @@ def endpoint(
         "retry": {"wait": "1ms..1ms"},
         **keys,
     }
-    file = {"version": 1, "sources": {"housing": SOURCE}, "endpoints": {name: known}}
+    file = {"version": 1, "sources": {"housing": SOURCE, "other": SOURCE}, "endpoints": {name: known}}
     path = folder / "connectors.yaml"
     path.write_text(yaml.safe_dump(orjson.loads(orjson.dumps(file)), allow_unicode=True))
     return load(path, environ or {}).endpoints[name]

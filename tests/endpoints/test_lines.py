@@ -52,6 +52,9 @@ class World:
         self.got[one.change.appeal_id].append(one.change.number)
 
 
+STEPS = ("send", "ok", "ok", "ok", "fail", "read", "settle", "crash", "later")
+
+
 @given(
     log=st.lists(st.integers(1, 4), min_size=1, max_size=30),
     steps=st.lists(

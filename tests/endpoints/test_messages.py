@@ -151,7 +151,7 @@ def test_the_headers_of_cloudevents_are_added_where_they_are_wanted():
     "secret", ["", "secret", "whsec_", "whsec_MTIzNDU2Nzg5MDEyMzQ1Njc4OTAxMjM=", "whsec_!", "whsk_AAAA"]
 )
 def test_what_can_be_guessed_is_no_secret(secret):
-    with pytest.raises(ValueError, match="secret|key"):
+    with pytest.raises(ValueError, match=r"secret|key"):
         secret_bytes(secret)
 
 
