@@ -23,11 +23,12 @@ hub/schema/graphiql/index.html: $(shell find graphiql -name node_modules -prune 
 test: $(VENV)/.developer ## every test that runs in minutes
 	$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST)
 
-check: $(VENV)/.developer ## lint, format, types, layers, documentation
+check: $(VENV)/.developer ## lint, format, types, layers, the schema's promise, documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/schema_changes.py
 	$(BIN)/pytest -q tests/docs/test_pages.py tests/docs/test_reference.py tests/docs/test_architecture.py
 
 format: $(VENV)/.developer ## write the code the way the formatter does
