@@ -137,12 +137,12 @@ def test_what_is_no_manifest_is_told_with_its_path(tmp_path, text):
     file = tmp_path / "some.json"
     file.write_text(text)
 
-    with pytest.raises(HubError, match="some.json is n"):
+    with pytest.raises(HubError, match=r"some\.json is n"):
         read_manifests([file])
 
 
 def test_a_manifest_that_is_missing_is_told_with_its_path(tmp_path):
-    with pytest.raises(HubError, match="none.json cannot be read"):
+    with pytest.raises(HubError, match=r"none\.json cannot be read"):
         read_manifests([tmp_path / "none.json"])
     with pytest.raises(HubError, match="holds no manifest"):
         read_manifests([tmp_path])
