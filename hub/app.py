@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from hub.config import Source
 from hub.errors import StoreError
 from hub.intake import Intake
+from hub.schema.documents import Documents
 from hub.schema.endpoint import Endpoint
 from hub.schema.execution import Execution
 from hub.schema.executor import Compiler
@@ -32,10 +33,12 @@ def create_app(
     production: bool = False,
     origins: Collection[str] = (),
     limits: Limits | None = None,
+    documents: Documents | None = None,
     compiled: bool = True,
 ) -> Starlette:
-    """Serve the API over a store, and take what `sources` push; `origins` are foreign pages that may open a socket.
+    """Serve the API over a store, and take what `sources` push.
 
+    `origins` are foreign pages that may open a socket, `documents` what clients may name instead of sending it.
     Without `compiled`, every field is resolved by itself: the same answers, slowly.
     """
     intake = Intake(store, sources or {})
@@ -68,10 +71,11 @@ def create_app(
         with suppress(asyncio.CancelledError):
             await poller
 
-    endpoint = Endpoint(execution)
+    documents = documents or Documents()
+    endpoint = Endpoint(execution, documents)
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
-        WebSocketRoute("/graphql", Sockets(execution, origins=origins)),
+        WebSocketRoute("/graphql", Sockets(execution, documents, origins=origins)),
         Route("/in/{source}", intake),
         Route("/", home),
         Route("/healthz", alive),
