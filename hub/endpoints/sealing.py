@@ -13,7 +13,6 @@ from hub.errors import HubError
 if TYPE_CHECKING:
     from cryptography.hazmat.primitives.ciphers.aead import AESGCM
 
-VARIABLE = "HUB_SECRET_KEY"
 _NONCE = 12  # bytes, as AES-GCM wants them
 
 
@@ -32,7 +31,7 @@ class Vault:
     @classmethod
     def of(cls, environ: Mapping[str, str]) -> "Vault":
         """Take the key from the environment. Raises NoKey for what is no key."""
-        written = environ.get(VARIABLE, "")
+        written = environ.get("HUB_SECRET_KEY", "")
         if not written:
             return cls()
         try:
@@ -40,7 +39,7 @@ class Vault:
         except binascii.Error:
             key = b""
         if len(key) != 32:
-            raise NoKey(f"{VARIABLE} is no key", hint=_MAKE_ONE)
+            raise NoKey(f"HUB_SECRET_KEY is no key", hint=_MAKE_ONE)
         return cls(key)
 
     def seal(self, endpoint: str, secret: str) -> bytes:
@@ -59,8 +58,8 @@ class Vault:
             return str(self._cipher().decrypt(sealed[:_NONCE], sealed[_NONCE:], endpoint.encode()).decode())
         except InvalidTag:
             raise NoKey(
-                f"the secret of {endpoint} was kept with another {VARIABLE}",
-                hint=f"set that one again, or make a new secret by `hub endpoints --rotate {endpoint}`",
+                f"the secret of {endpoint} was kept with another HUB_SECRET_KEY",
+                hint="set that one again, or make a new secret",
             ) from None
 
     def _cipher(self) -> "AESGCM":
@@ -68,7 +67,7 @@ class Vault:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
 
         if self.key is None:
-            raise NoKey(f"the hub has no {VARIABLE} to keep secrets with", hint=_MAKE_ONE)
+            raise NoKey(f"the hub has no HUB_SECRET_KEY to keep secrets with", hint=_MAKE_ONE)
         return AESGCM(self.key)
 
 

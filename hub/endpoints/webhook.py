@@ -43,7 +43,7 @@ def carrier_of(keys: EndpointKeys, folder: Path, zone: ZoneInfo, own: Iterable[i
         if not secrets:
             raise SourceRefused(
                 "it has no secret to sign with",
-                hint="write `secrets`, or let the hub make one: `hub endpoints --rotate NAME`",
+                hint="write `secrets`",
             )
         return Webhook(keys, map(signer, secrets), secrets)
 
