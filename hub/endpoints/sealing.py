@@ -39,7 +39,7 @@ class Vault:
         except binascii.Error:
             key = b""
         if len(key) != 32:
-            raise NoKey(f"HUB_SECRET_KEY is no key", hint=_MAKE_ONE)
+            raise NoKey("HUB_SECRET_KEY is no key", hint=_MAKE_ONE)
         return cls(key)
 
     def seal(self, endpoint: str, secret: str) -> bytes:
@@ -67,7 +67,7 @@ class Vault:
         from cryptography.hazmat.primitives.ciphers.aead import AESGCM  # noqa: PLC0415
 
         if self.key is None:
-            raise NoKey(f"the hub has no HUB_SECRET_KEY to keep secrets with", hint=_MAKE_ONE)
+            raise NoKey("the hub has no HUB_SECRET_KEY to keep secrets with", hint=_MAKE_ONE)
         return AESGCM(self.key)
 
 

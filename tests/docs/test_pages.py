@@ -65,7 +65,7 @@ def _whole(text: str) -> str:
     return text if "version:" in text else f"version: 1\n{text}"
 
 
-_MADE_UP = "whsec_bWFkZSB1cCBhbmQgbG9uZyBlbm91Z2g="
+_MADE_UP = "whsec_bWFkZSB1cCBhbmQgbG9uZyBlbm91Z2ggZm9yIGFsbA=="
 
 
 def _filled(text: str, folder: Path) -> Mapping[str, str]:
