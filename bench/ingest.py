@@ -3,10 +3,11 @@
     python -m bench.ingest [--rounds 3] [--tickets 100000] [--peers] [--lag]
 
 Each round runs the bare loop, the hub's first load and the hub's second run in turn, and with --peers also dlt, the
-Airbyte CDK and the Singer SDK, as whole processes against one upstream and one PostgreSQL, each into a database of its
-own. What is compared is the CPU, user + system, of the process; the database's own CPU is printed beside it. Figures
-are medians of the rounds' ratios, a line `RATIO what value target ok|short` each. A peer that cannot be installed is
-said to be missing. With --lag `bench.lag` measures besides how long a source waits for others.
+Airbyte CDK and the Singer SDK, as whole processes against one upstream. What is compared is the CPU, user + system, of
+the process and its children. The bare loop and the hub write to one PostgreSQL, each to a database of its own; its CPU
+is printed beside theirs and counted in no ratio. The peers write to files or to nowhere (`bench.peers`). Figures are
+medians of the rounds' ratios, a line `RATIO what value target ok|short` each. A peer that cannot be installed is said
+to be missing. With --lag `bench.lag` measures besides how long a source waits for others.
 """
 
 import argparse

@@ -1,7 +1,7 @@
 """Walk the pages of an answer: each way of paging says what to send, and where the next page is. Pure."""
 
 import re
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
@@ -24,7 +24,7 @@ class Turn:
     """One page as it was read.
 
     `at` is where it was asked for, `seen` counts the tickets of this walk, this page's included, and `stale` tells that
-    every one of them is older than what was asked for. `last` is the last ticket, `total` how many there are in all.
+    every one of them is older than what was asked for. `rows` are the tickets, `total` how many there are in all.
     """
 
     at: At | None
@@ -33,7 +33,7 @@ class Turn:
     seen: int
     link: str | None = None
     stale: bool = False
-    last: Ticket | None = None
+    rows: Sequence[Ticket] = ()
     total: int | None = None
     headers: Mapping[str, str] = field(default_factory=dict)
 
@@ -268,24 +268,26 @@ class ByLast(_Sized):
         return {**super().parameters(at), **({} if at is None else {self.send: str(at)})}
 
     def after(self, turn: Turn) -> At | None:
-        following = self.following(turn)
+        if not turn.rows or self._is_enough(turn, self.until):
+            return None
+        if (following := self._following(turn)) is None:
+            raise SourceRefused(
+                f"gives no ticket on a page one text or number at `page.from: {self.key}`",
+                hint="nobody could tell where the next page begins",
+            )
         # A source that answers from the last ticket on, that one included, ends with nothing but it.
-        return None if following == turn.at or self._is_enough(turn, self.until) else following
+        return None if following == turn.at else following
 
     def kept(self, turn: Turn) -> At | None:
-        following = self.following(turn) if self.keep else None
-        return turn.at if self.keep and following is None else following
-
-    def following(self, turn: Turn) -> At | None:
-        """Read what the last ticket holds. Raises SourceRefused for nothing: the rest would be passed over."""
-        if turn.last is None:
+        if not self.keep:
             return None
-        if (found := _place(reader(self.key)(turn.last))) is None:
-            raise SourceRefused(
-                f"gives a ticket without one text or number at `page.from: {self.key}`",
-                hint="nobody could tell where its next page begins",
-            )
-        return found
+        following = self._following(turn)
+        return turn.at if following is None else following
+
+    def _following(self, turn: Turn) -> At | None:
+        # A ticket that does not say where it stands comes again on the next page, behind the last one that does.
+        places = map(_place, map(reader(self.key), reversed(turn.rows)))
+        return next((place for place in places if place is not None), None)
 
 
 class ByNextUrl(_Told):

@@ -123,7 +123,7 @@ class Walker:
             seen=walk.seen + len(part.tickets),
             link=part.link,
             stale=self._is_stale(part.tickets, walk),
-            last=part.tickets[-1] if isinstance(part.tickets, list) and part.tickets else None,
+            rows=part.tickets if isinstance(part.tickets, list) else (),
             total=self._total(part),
             headers=part.headers,
         )

@@ -183,13 +183,34 @@ async def test_last_tickets_that_go_round_in_circles_are_refused():
             await tickets(rest(upstream.url, page={"by": "last", "from": "id"}))
 
 
-@pytest.mark.parametrize("last", [{"id": 2}, {"id": 2, "sort": None}, {"id": 2, "sort": [7, "a"]}])
-async def test_a_last_ticket_that_does_not_say_where_to_go_on_is_no_silent_end(last: Ticket):
-    async with serving(in_turn([{"id": 1, "sort": 1}, last])) as upstream:
+NAMELESS = [{"id": 2}, {"id": 2, "sort": None}, {"id": 2, "sort": [7, "a"]}]
+
+
+@pytest.mark.parametrize("last", NAMELESS)
+async def test_a_last_ticket_that_does_not_say_where_it_stands_stands_behind_the_one_before(last: Ticket):
+    async with serving(in_turn([{"id": 1, "sort": 1}, last], [last, {"id": 3, "sort": 3}], [])) as upstream:
+        found = await tickets(rest(upstream.url, page={"by": "last", "from": "sort"}))
+
+    assert ids(found) == [1, 2, 2, 3]
+    assert [query.get("after") for query in upstream.queries()] == [None, "1", "3"]
+
+
+@pytest.mark.parametrize("last", NAMELESS)
+async def test_a_page_of_tickets_that_do_not_say_where_to_go_on_is_no_silent_end(last: Ticket):
+    async with serving(in_turn([{"id": 1, "sort": 1}], [last], [])) as upstream:
         found, error = await broken_off(rest(upstream.url, page={"by": "last", "from": "sort"}))
 
     assert ids([ticket for page in found for ticket in page.tickets]) == [1, 2]
     assert "`page.from: sort`" in str(error)
+
+
+@pytest.mark.parametrize("last", NAMELESS)
+async def test_a_short_page_is_the_last_whatever_its_tickets_say(last: Ticket):
+    async with serving(in_turn([{"id": 0, "sort": 0}, {"id": 1, "sort": 1}], [last], [])) as upstream:
+        source = rest(upstream.url, page={"by": "last", "from": "sort", "until": "short", "size": {"value": 2}})
+        found = await tickets(source)
+
+    assert ids(found) == [0, 1, 2]
 
 
 async def test_the_next_run_begins_with_the_link_that_the_last_page_gave():
