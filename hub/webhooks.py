@@ -7,6 +7,7 @@ every message with the id that it had.
 
 import asyncio
 import random
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import replace
 from datetime import timedelta
@@ -34,7 +35,7 @@ _NO_MESSAGE = timedelta(minutes=1)  # between tries of what cannot be sent at al
 _log = structlog.get_logger()
 
 
-async def deliver(endpoint: Endpoint, store: Store, lane: Lane, vault: Vault) -> Rest | None:
+async def deliver(endpoint: Endpoint, store: Store, lane: Lane, vault: Vault, watch: Callable[[], None]) -> Rest | None:
     """Send what changed since the last run, until nothing is left or a while is over.
 
     Returns why it left the endpoint alone, if it did. Safe to run again at any point. Raises LaneLost, StoreUnavailable
@@ -43,15 +44,24 @@ async def deliver(endpoint: Endpoint, store: Store, lane: Lane, vault: Vault) ->
     sealed = await store.deliveries.sealed(endpoint.name)
     kept = vault.opened(endpoint.name, sealed.secret, sealed.former)
     async with endpoint.carrier.open(kept) as send:
-        return await _Round(endpoint, store, lane, send).run()
+        return await _Round(endpoint, store, lane, send, watch).run()
 
 
 async def run(
-    endpoint: Endpoint, store: Store, lane: Lane, *, vault: Vault | None = None, lease: timedelta = LEASE
+    endpoint: Endpoint,
+    store: Store,
+    lane: Lane,
+    *,
+    vault: Vault | None = None,
+    lease: timedelta = LEASE,
+    watch: Callable[[], None] = lambda: None,
 ) -> None:
-    """Run `deliver` under a claimed lane and give it back, due when something is. Raises what `deliver` raises."""
+    """Run `deliver` under a claimed lane and give it back, due when something is. Raises what `deliver` raises.
+
+    `watch` is told whenever outcomes were kept.
+    """
     try:
-        rest = await hold(store.lanes, lane, lease, deliver(endpoint, store, lane, vault or Vault()))
+        rest = await hold(store.lanes, lane, lease, deliver(endpoint, store, lane, vault or Vault(), watch))
         if rest is None:
             await store.deliveries.finish(lane, endpoint.name)
         else:
@@ -74,7 +84,8 @@ async def run(
 class _Round:
     """One run: what is under way, what came of it, and what the store was not told yet."""
 
-    def __init__(self, endpoint: Endpoint, store: Store, lane: Lane, send: Send) -> None:
+    def __init__(self, endpoint: Endpoint, store: Store, lane: Lane, send: Send, watch: Callable[[], None]) -> None:
+        self._watch = watch
         cursor: Any = lane.cursor or {"after": 0}
         self._endpoint = endpoint
         self._store = store
@@ -151,6 +162,8 @@ class _Round:
         await self._store.deliveries.settle(
             self._lane, self._endpoint.name, replace(progress, failing=self._failing, attempts=attempts)
         )
+        if attempts:
+            self._watch()
 
     def _hire(self, count: int) -> None:
         self._couriers += [asyncio.create_task(self._carry()) for _ in range(count - len(self._couriers))]
