@@ -171,6 +171,19 @@ async def test_a_start_that_is_cancelled_leaves_nothing_behind(folder):
     assert processes_of(folder) == []
 
 
+async def test_what_a_command_on_the_leash_left_running_ends_with_it(folder):
+    process = await leash.start("sh", "-c", "sleep 60 & sleep 60", cwd=folder)
+    async with asyncio.timeout(20):
+        while sum("sleep" in command for command in processes_of(folder)) < 3:
+            await asyncio.sleep(0.01)
+
+    await leash.stop(process)
+
+    async with asyncio.timeout(20):
+        while processes_of(folder):
+            await asyncio.sleep(0.01)
+
+
 async def test_a_signal_while_the_command_on_the_leash_starts_reaches_it(folder):
     for wait in range(0, 120, 6):
         process = await asyncio.create_subprocess_exec(
