@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from hub.errors import StoreUnavailable, Unstorable
 
-_POOL_SIZE = 20
+POOL_SIZE = 20
 
 
 class Database:
@@ -26,9 +26,9 @@ class Database:
             "postgresql+asyncpg://",
             # The driver reads the URL itself, so all that libpq knows may stand in it: sslmode, sslrootcert, passfile.
             async_creator=lambda: _connect(address),
-            # Nothing beyond the pool's own size: it would be closed when given back, which `begin_lean` cannot wait for.
-            pool_size=_POOL_SIZE,
+            pool_size=POOL_SIZE,
             max_overflow=0,
+            pool_use_lifo=True,  # The one that was used last knows its statements best.
             hide_parameters=True,  # An error must not say what a ticket holds.
             json_deserializer=orjson.loads,
             json_serializer=lambda value: orjson.dumps(value).decode(),
