@@ -1,4 +1,4 @@
-"""`hub endpoints`, `hub deliveries`, `hub replay-deliveries`, run as people run them, beside a receiver that refuses."""
+"""The commands for endpoints, run as people run them, beside a receiver that refuses."""
 
 import json
 import threading
