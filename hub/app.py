@@ -8,15 +8,17 @@ from typing import Any
 from starlette.applications import Starlette
 from starlette.requests import Request
 from starlette.responses import JSONResponse, PlainTextResponse, RedirectResponse, Response
-from starlette.routing import BaseRoute, Route, WebSocketRoute
+from starlette.routing import BaseRoute, Mount, Route, WebSocketRoute
 from starlette.types import Receive, Scope, Send
 
 from hub.config import Source
 from hub.errors import StoreError
 from hub.intake import Intake
+from hub.schema.documents import Documents
 from hub.schema.endpoint import Endpoint
 from hub.schema.execution import Execution
 from hub.schema.executor import Compiler
+from hub.schema.ide import Ide
 from hub.schema.limits import Limits
 from hub.schema.live import Live
 from hub.schema.schema import schema_sdl
@@ -31,10 +33,12 @@ def create_app(
     production: bool = False,
     origins: Collection[str] = (),
     limits: Limits | None = None,
+    documents: Documents | None = None,
     compiled: bool = True,
 ) -> Starlette:
-    """Serve the API over a store, and take what `sources` push; `origins` are foreign pages that may open a socket.
+    """Serve the API over a store, and take what `sources` push.
 
+    `origins` are foreign pages that may open a socket, `documents` what clients may name instead of sending it.
     Without `compiled`, every field is resolved by itself: the same answers, slowly.
     """
     intake = Intake(store, sources or {})
@@ -67,17 +71,18 @@ def create_app(
         with suppress(asyncio.CancelledError):
             await poller
 
-    endpoint = Endpoint(execution)
+    documents = documents or Documents()
+    endpoint = Endpoint(execution, documents)
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
-        WebSocketRoute("/graphql", Sockets(execution, origins=origins)),
+        WebSocketRoute("/graphql", Sockets(execution, documents, origins=origins)),
         Route("/in/{source}", intake),
         Route("/", home),
         Route("/healthz", alive),
         Route("/readyz", ready),
     ]
     if not production:
-        routes.append(Route("/schema.graphql", sdl))
+        routes += [Route("/schema.graphql", sdl), Mount("/graphiql", Ide())]
     return _Straight(endpoint, routes=routes, lifespan=lifespan)
 
 

@@ -12,7 +12,7 @@ from typing import Any, TypeAlias
 import structlog
 import uvicorn
 
-from hub.cli import logs
+from hub.cli import logs, settings
 from hub.cli.asked import Asked, opened
 from hub.cli.connections import Connection
 from hub.cli.stopping import Stopped, until_stopped
@@ -37,6 +37,9 @@ _Take: TypeAlias = Callable[[Mapping[str, Source]], None]
 def serve(asked: Asked, host: str, port: int, concurrency: int | None) -> int:
     """Serve the API, and work on the sources unless `concurrency` is None. Raises HubError when the port is taken."""
     config = asked.configuration()
+    # What cannot be meant is told before anything is started.
+    settings.limits(os.environ)
+    settings.documents(os.environ)
     logs.configure(asked, logging.INFO, config.secrets)
     # Listening comes first: a port that is taken is told before a database is started.
     with _listening(host, port) as listener:
@@ -72,7 +75,13 @@ async def _serve(asked: Asked, config: Config, listener: socket.socket, concurre
 
         pushing = dict(config.pulled)
         takers: list[_Take] = [lambda sources: _replace(pushing, sources)]
-        app = create_app(store, sources=pushing, production=os.environ.get("HUB_ENV") == "production")
+        app = create_app(
+            store,
+            sources=pushing,
+            production=os.environ.get("HUB_ENV") == "production",
+            limits=settings.limits(os.environ),
+            documents=settings.documents(os.environ),
+        )
         async with asyncio.TaskGroup() as group:
             group.create_task(_api(app, listener, announce))
             if concurrency is not None:

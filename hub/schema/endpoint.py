@@ -1,25 +1,33 @@
 """GraphQL over HTTP, as its specification says: POST, GET for queries, and a page for whoever comes by browser."""
 
+import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from functools import cache, lru_cache
 from importlib.resources import files
-from typing import Any
+from typing import Any, NamedTuple
 
 import orjson
 from graphql import GraphQLFormattedError, OperationType
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
-from starlette.types import Message, Receive, Scope, Send
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.errors import QueryError
 from hub.schema import problems
+from hub.schema.compression import SMALLEST, coding
+from hub.schema.documents import Documents
 from hub.schema.execution import WRONG_KIND, Answer, Execution, Operation, Refused
+from hub.schema.negotiation import EVENTS, GRAPHQL_JSON, Wishes, wishes
+from hub.schema.operations import read_operation
+from hub.schema.requests import BadRequest, read_request
+from hub.schema.streams import FRAMINGS, Stream, single
 
-_JSON = "application/json"
-_GRAPHQL_JSON = "application/graphql-response+json"
 _PLAIN = {b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"}
 _NUL = b"\\u0000"  # the only way in which JSON can say U+0000
 _STATUS = {"TIMEOUT": 503}
+_QUERIES = frozenset({OperationType.QUERY})
+_ANSWERED_ONCE = frozenset({OperationType.QUERY, OperationType.MUTATION})
+_EVERY_KIND = frozenset(OperationType)
 _QUIET = {"x-content-type-options": "nosniff", "cache-control": "no-store"}
 _PAGE = {
     **_QUIET,
@@ -28,28 +36,27 @@ _PAGE = {
 }
 
 
-class BadRequest(Exception):
-    """What came is no GraphQL request; `status` is HTTP's word for why."""
+class _Form(NamedTuple):
+    """How an answer is to be written."""
 
-    def __init__(self, status: int, error: QueryError, headers: Mapping[str, str] | None = None) -> None:
-        super().__init__(str(error))
-        self.status = status
-        self.error = error
-        self.headers = headers or {}
+    media: str
+    encodings: bytes
+    """What its Accept-Encoding says; nothing where answers must not be compressed."""
 
 
 class Endpoint:
     """An ASGI application for one path."""
 
-    def __init__(self, execution: Execution) -> None:
+    def __init__(self, execution: Execution, documents: Documents | None = None) -> None:
         self._execution = execution
+        self._documents = documents or Documents()
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["method"] == "POST" and (media := _plain_media(scope["headers"])):
+        if scope["method"] == "POST" and (form := _plain_form(scope["headers"])):
             # Starlette's request and response would take as long as the rest of a small query.
             message = await receive()
             if (answer := await self._take_shortcut(message)) is not None and not answer.errors:
-                await _send(orjson.dumps(answer.body), media, send)
+                await _send(orjson.dumps(answer.body), form, send)
                 return
             receive = _again(message, receive)
         response = await self._respond(Request(scope, receive))
@@ -61,90 +68,103 @@ class Endpoint:
         if message.get("more_body") or not body or len(body) > self._execution.limits.body or _NUL in body:
             return None
         try:
-            asked = orjson.loads(body)
-        except orjson.JSONDecodeError:
+            operation = read_operation(orjson.loads(body), self._documents)
+        except (orjson.JSONDecodeError, QueryError):
             return None
-        if not isinstance(asked, dict) or asked.get("extensions") or operation_problem(asked):
-            return None
-        operation = Operation(asked["query"], asked.get("variables") or {}, asked.get("operationName") or None)
-        return await self._execution.take_shortcut(operation)
+        return None if operation.plan else await self._execution.take_shortcut(operation)
 
-    async def _respond(self, request: Request) -> Response:
-        media = _media(request.headers.get("accept", ""))
+    async def _respond(self, request: Request) -> ASGIApp:
+        wished = wishes(", ".join(request.headers.getlist("accept")))
+        form = _Form(wished.json, _encodings(request))
         try:
             if _wants_page(request) and not self._execution.production:
                 return HTMLResponse(page(), headers=_PAGE)
-            operation = await self._operation(request)
-            answer = await self._answer(operation, get=request.method == "GET")
+            asked = await read_request(request, self._execution.limits.body)
+            if isinstance(asked, list):
+                return await self._answer_batch(asked, form)
+            return await self._answer(self._read(asked), request, wished, form)
         except BadRequest as bad:
             refused = Answer([problems.refusal(bad.error)], refused=True)
-            return _response(refused, bad.status, media, bad.headers)
+            return _response(refused, bad.status, form, bad.headers)
         except Exception as error:  # noqa: BLE001  # the last resort: the client gets an id, the log the rest
-            return _response(Answer([problems.masked(error)], refused=True), 500, media)
-        return _response(answer, _status(answer, media), media)
+            return _response(Answer([problems.masked(error)], refused=True), 500, form)
 
-    async def _answer(self, operation: Operation, *, get: bool) -> Answer:
-        kinds = {OperationType.QUERY} if get else {OperationType.QUERY, OperationType.MUTATION}
+    def _read(self, asked: Any) -> Operation:
         try:
-            prepared = self._execution.prepare(operation, kinds)
+            return read_operation(asked, self._documents)
+        except QueryError as error:
+            raise BadRequest(400, error) from None
+
+    async def _answer(self, operation: Operation, request: Request, wished: Wishes, form: _Form) -> ASGIApp:
+        get = request.method == "GET"
+        try:
+            prepared = self._execution.prepare(operation, _kinds(wished, get=get))
         except Refused as refused:
             if get and _code(refused.answer.errors[0]) == WRONG_KIND:
                 error = QueryError(WRONG_KIND, "GET answers queries only")
                 raise BadRequest(405, error, {"allow": "POST"}) from None
-            return refused.answer
-        return await self._execution.execute(prepared)
+            answer = refused.answer
+        else:
+            if prepared.kind is OperationType.SUBSCRIPTION and wished.stream:
+                return Stream(self._execution.follow(prepared), FRAMINGS[wished.stream])
+            answer = await self._execution.execute(prepared)
+        if wished.streamed:
+            return Stream(single(answer), FRAMINGS[EVENTS])
+        if get and not answer.errors:
+            return _kept(answer, request, form)
+        return _response(answer, _status(answer, form.media), form)
 
-    async def _operation(self, request: Request) -> Operation:
-        if request.method == "GET":
-            return self._from_query(request)
-        if request.method == "POST":
-            return await self._from_body(request)
-        error = QueryError("METHOD_NOT_ALLOWED", f"{request.method} is not answered here", hint="use POST or GET")
-        raise BadRequest(405, error, {"allow": "GET, POST"})
-
-    def _from_query(self, request: Request) -> Operation:
-        self._check_length(len(request.url.query))
-        asked: dict[str, Any] = dict(request.query_params)
-        for name in ("variables", "extensions"):
-            if asked.get(name):
-                asked[name] = _decode(asked[name], name)
-        return _operation(asked)
-
-    async def _from_body(self, request: Request) -> Operation:
-        _check_content(request)
-        length = request.headers.get("content-length", "")
-        self._check_length(int(length) if length.isdecimal() and len(length) < 19 else 0)
-        body = bytearray()
-        async for chunk in request.stream():
-            body += chunk
-            self._check_length(len(body))
-        return _operation(_decode(bytes(body), "the body"))
-
-    def _check_length(self, length: int) -> None:
-        limit = self._execution.limits.body
-        if length > limit:
-            error = QueryError(
-                "BODY_LIMIT", f"the request has {length} bytes; the limit is {limit}", limit=limit, value=length
-            )
-            raise BadRequest(413, error, {"connection": "close"})
+    async def _answer_batch(self, asked: Sequence[Any], form: _Form) -> Response:
+        """Answer operations one after the other, so that a batch is no way round what one client may do at a time."""
+        _check_batch(len(asked), self._execution.limits.batch)
+        answers = []
+        for operation in [self._read(one) for one in asked]:
+            try:
+                answer = await self._execution.execute(self._execution.prepare(operation, _ANSWERED_ONCE))
+            except Refused as refused:
+                answer = refused.answer
+            answers.append(answer.body)
+        return _written(orjson.dumps(answers), 200, form, {})
 
 
-def _plain_media(headers: Iterable[tuple[bytes, bytes]]) -> str | None:
-    """The media type to answer in, to a request that sends nothing but JSON; None for any other."""
-    accept, plain = b"", False
+def _check_batch(count: int, limit: int) -> None:
+    if not 0 < count <= limit:
+        message = f"the batch has {count} operations; the limit is {limit}" if limit else "batches are not answered"
+        error = QueryError("BATCH_LIMIT", message, hint="send one operation a request", limit=limit, value=count)
+        raise BadRequest(400, error)
+
+
+def _kinds(wished: Wishes, *, get: bool) -> frozenset[OperationType]:
+    if get:
+        return _QUERIES
+    return _EVERY_KIND if wished.stream else _ANSWERED_ONCE
+
+
+# ── the shortcut's own reading and writing ───────────────────────────────────────────────────────────────────────────
+
+
+def _plain_form(headers: Iterable[tuple[bytes, bytes]]) -> _Form | None:
+    """How to answer a request that sends nothing but JSON and takes it; None for any other."""
+    accept, encodings, plain, foreign = b"", b"", False, False
     for name, value in headers:
         if name == b"content-type":
             plain = value.lower() in _PLAIN
         elif name == b"accept":
-            accept = value
+            accept = accept + b"," + value if accept else value
+        elif name == b"accept-encoding":
+            encodings = value
+        elif name == b"sec-fetch-site":
+            foreign = value == b"cross-site"
         elif name == b"content-encoding":
             return None
-    return _media_of(accept) if plain else None
+    media = _media_of(accept) if plain else None
+    return _Form(media, b"" if foreign else encodings) if media else None
 
 
 @lru_cache
-def _media_of(accept: bytes) -> str:
-    return _media(accept.decode("latin-1"))
+def _media_of(accept: bytes) -> str | None:
+    wished = wishes(accept.decode("latin-1"))
+    return None if wished.streamed else wished.json
 
 
 def _again(message: Message, receive: Receive) -> Receive:
@@ -159,15 +179,19 @@ def _again(message: Message, receive: Receive) -> Receive:
     return following
 
 
-async def _send(body: bytes, media: str, send: Send) -> None:
+async def _send(body: bytes, form: _Form, send: Send) -> None:
+    body, name = _packed(body, form.encodings)
     length = (b"content-length", b"%d" % len(body))
-    await send({"type": "http.response.start", "status": 200, "headers": [length, *_headers(media)]})
+    await send({"type": "http.response.start", "status": 200, "headers": [length, *_headers(form.media, name)]})
     await send({"type": "http.response.body", "body": body})
 
 
 @lru_cache
-def _headers(media: str) -> Sequence[tuple[bytes, bytes]]:
-    return [(name.encode(), value.encode()) for name, value in _named(media).items()]
+def _headers(media: str, name: str | None) -> Sequence[tuple[bytes, bytes]]:
+    return [(key.encode(), value.encode()) for key, value in _named(media, name).items()]
+
+
+# ── the ordinary way ─────────────────────────────────────────────────────────────────────────────────────────────────
 
 
 @cache
@@ -181,68 +205,11 @@ def _wants_page(request: Request) -> bool:
     return request.method == "GET" and "text/html" in accepts and "query" not in request.query_params
 
 
-def _check_content(request: Request) -> None:
-    """Only JSON: what a form can send without asking, another site can send too."""
-    content = request.headers.get("content-type", "")
-    kind, _, parameters = content.partition(";")
-    charset = parameters.strip().lower().removeprefix("charset=").strip('"')
-    if kind.strip().lower() != _JSON or charset not in {"", "utf-8", "utf8"}:
-        error = QueryError("UNSUPPORTED_MEDIA_TYPE", f"the body is {content or 'of no type'!r}", hint=f"send {_JSON}")
-        raise BadRequest(415, error)
-    if request.headers.get("content-encoding", "identity").lower() != "identity":
-        raise BadRequest(415, QueryError("UNSUPPORTED_MEDIA_TYPE", "the body is compressed", hint="send it plain"))
-
-
-def _decode(text: bytes | str, what: str) -> Any:
-    try:
-        return orjson.loads(text)
-    except orjson.JSONDecodeError as error:
-        raise BadRequest(400, QueryError("BAD_INPUT", f"{what} is not JSON: {error}")) from None
-
-
-def _operation(asked: Any) -> Operation:
-    if isinstance(asked, list):
-        raise BadRequest(400, QueryError("BAD_INPUT", "batches are not answered", hint="send one operation a request"))
-    if not isinstance(asked, dict):
-        raise BadRequest(400, QueryError("BAD_INPUT", "the body is not an object"))
-    if problem := operation_problem(asked):
-        raise BadRequest(400, QueryError("BAD_INPUT", problem))
-    plan = (asked.get("extensions") or {}).get("plan") is True
-    return Operation(asked["query"], asked.get("variables") or {}, asked.get("operationName") or None, plan)
-
-
-def operation_problem(asked: Mapping[str, Any]) -> str | None:
-    """What is wrong with the members of a request, or None."""
-    if not isinstance(asked.get("query"), str):
-        return "query must be text"
-    if not isinstance(asked.get("operationName"), str | None):
-        return "operationName must be text"
-    for name in ("variables", "extensions"):
-        # An empty parameter of a GET is as good as none.
-        if asked.get(name) != "" and not isinstance(asked.get(name), dict | None):
-            return f"{name} must be an object"
-    return None
-
-
-def _media(accept: str) -> str:
-    """The newer media type for whoever prefers it by name; to everybody else, JSON."""
-    wishes: dict[str, float] = {}
-    for part in accept.lower().split(","):
-        kind, _, parameters = part.partition(";")
-        wishes[kind.strip()] = _quality(parameters)
-    newer = wishes.get(_GRAPHQL_JSON, 0)
-    return _GRAPHQL_JSON if newer > 0 and newer >= wishes.get(_JSON, 0) else _JSON
-
-
-def _quality(parameters: str) -> float:
-    for parameter in parameters.split(";"):
-        name, _, value = parameter.strip().partition("=")
-        if name == "q":
-            try:
-                return float(value)
-            except ValueError:
-                return 0
-    return 1
+def _encodings(request: Request) -> bytes:
+    """The codings that an answer may have; none for a page of another site, see `compression`."""
+    if request.headers.get("sec-fetch-site") == "cross-site":
+        return b""
+    return request.headers.get("accept-encoding", "").encode("latin-1")
 
 
 def _status(answer: Answer, media: str) -> int:
@@ -251,20 +218,46 @@ def _status(answer: Answer, media: str) -> int:
         return 200
     if answer.strict:
         return _STATUS.get(_code(answer.errors[0]), 400)
-    return 400 if media == _GRAPHQL_JSON else 200
+    return 400 if media == GRAPHQL_JSON else 200
 
 
 def _code(error: GraphQLFormattedError) -> str:
     return str(error["extensions"]["code"])
 
 
-def _response(answer: Answer, status: int, media: str, headers: Mapping[str, str] | None = None) -> Response:
-    return Response(
-        orjson.dumps(answer.body),
-        status,
-        {**(headers or {}), **_named(media)},
-    )
+def _kept(answer: Answer, request: Request, form: _Form) -> Response:
+    """An answer to GET, which clients may keep if they ask each time whether it still holds."""
+    body = orjson.dumps(answer.body)
+    # Weak: the same facts may come in other codings.
+    tag = f'W/"{hashlib.blake2b(body, digest_size=12).hexdigest()}"'
+    headers = {"etag": tag, "cache-control": "private, no-cache"}
+    if _matches(request.headers.get("if-none-match", ""), tag):
+        return Response(None, 304, {**_named(form.media, None), **headers})
+    return _written(body, 200, form, headers)
 
 
-def _named(media: str) -> dict[str, str]:
-    return {**_QUIET, "content-type": f"{media}; charset=utf-8", "vary": "accept"}
+def _matches(asked: str, tag: str) -> bool:
+    opaque = tag.removeprefix("W/")
+    return asked.strip() == "*" or any(one.strip().removeprefix("W/") == opaque for one in asked.split(","))
+
+
+def _response(answer: Answer, status: int, form: _Form, headers: Mapping[str, str] | None = None) -> Response:
+    return _written(orjson.dumps(answer.body), status, form, headers or {})
+
+
+def _written(body: bytes, status: int, form: _Form, headers: Mapping[str, str]) -> Response:
+    body, name = _packed(body, form.encodings)
+    return Response(body, status, {**_named(form.media, name), **headers})
+
+
+def _packed(body: bytes, encodings: bytes) -> tuple[bytes, str | None]:
+    """The body as it goes out, and the name of its coding."""
+    if len(body) < SMALLEST or not encodings or (best := coding(encodings)) is None:
+        return body, None
+    name, pack = best
+    return pack(body), name
+
+
+def _named(media: str, encoding: str | None) -> dict[str, str]:
+    headers = {**_QUIET, "content-type": f"{media}; charset=utf-8", "vary": "accept, accept-encoding"}
+    return headers if encoding is None else {**headers, "content-encoding": encoding}

@@ -1,7 +1,7 @@
 """From a client's operation to its answer: limits, validation, execution, errors; the same over HTTP and sockets."""
 
 import asyncio
-from collections.abc import AsyncGenerator, Collection, Mapping
+from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
 from functools import lru_cache
@@ -11,6 +11,7 @@ from typing import Any
 from graphql import (
     DocumentNode,
     ExecutionResult,
+    Executor,
     FragmentDefinitionNode,
     GraphQLError,
     GraphQLFormattedError,
@@ -18,9 +19,10 @@ from graphql import (
     OperationType,
     StringValueNode,
     Visitor,
+    create_source_event_stream,
     execute,
+    execute_subscription_event,
     parse,
-    subscribe,
     validate,
     visit,
 )
@@ -205,18 +207,31 @@ class Execution:
 
     async def follow(self, prepared: Prepared) -> AsyncGenerator[Answer, None]:
         """Answer a subscription, once for every event. The last answer is refused when it ended in an error."""
-        source = subscribe(self._schema, prepared.document, **self._arguments(prepared))
-        results = await source if isawaitable(source) else source
-        if isinstance(results, ExecutionResult):
-            yield Answer([problems.failure(error) for error in results.errors or ()], refused=True)
+        arguments = self._arguments(prepared)
+        executor = arguments.pop("executor_class").build(
+            self._schema, prepared.document, raw_variable_values=arguments.pop("variable_values"), **arguments
+        )
+        if isinstance(executor, list):
+            yield _unanswered(executor)
+            return
+        source = create_source_event_stream(executor)
+        events = await source if isawaitable(source) else source
+        if isinstance(events, ExecutionResult):
+            yield _unanswered(events.errors or ())
             return
         try:
-            async with aclosing(results):  # type: ignore[type-var]  # graphql-core returns a generator, and says less
-                async for result in results:
-                    yield _answer(result)
+            async with aclosing(events):  # type: ignore[type-var]  # a generator, of which graphql-core says less
+                async for event in events:
+                    yield await self._answer_event(executor, event)
         except HubError as error:
-            ended = GraphQLError(str(error), original_error=error)
-            yield Answer([problems.failure(ended)], refused=True)
+            yield _unanswered([GraphQLError(str(error), original_error=error)])
+
+    async def _answer_event(self, executor: Executor[Any], event: Any) -> Answer:
+        """Answer one event with a context of its own: a subscription outlives what was loaded for the last one."""
+        own = executor.build_per_event_executor(event)
+        own.context_value = self._context()
+        result = execute_subscription_event(own)
+        return _answer(await result if isawaitable(result) else result)
 
     def _context(self) -> Context:
         return Context(self._reads, self._live, self._compiler)
@@ -266,7 +281,7 @@ def _chosen(document: DocumentNode, name: str | None, kinds: Collection[Operatio
         raise QueryError(
             WRONG_KIND,
             f"a {kind.value} cannot be asked this way",
-            hint="subscriptions go over graphql-transport-ws, mutations over POST",
+            hint="mutations go over POST, subscriptions over a WebSocket or to whoever accepts text/event-stream",
         )
     return operations[0]
 
@@ -282,6 +297,10 @@ def _holds_nul(variables: Mapping[str, Any]) -> bool:
         elif isinstance(value, list):
             waiting.extend(value)
     return False
+
+
+def _unanswered(errors: Iterable[GraphQLError]) -> Answer:
+    return Answer([problems.failure(error) for error in errors], refused=True)
 
 
 def _answer(result: ExecutionResult) -> Answer:

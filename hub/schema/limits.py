@@ -38,6 +38,8 @@ class Limits:
     root_fields: int = 10
     cost: int = 5_000
     """Objects an answer may hold, as far as the query tells."""
+    batch: int = 0
+    """Operations in one request; with 0, none but a single one is answered."""
     time: timedelta = timedelta(seconds=10)
     """How long one query may take."""
     subscriptions: int = 100

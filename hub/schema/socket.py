@@ -15,9 +15,11 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.http.websocket_origin import is_same_origin, normalize_allowed_origins, normalize_origin
 
+from hub.errors import QueryError
 from hub.schema import problems
-from hub.schema.endpoint import operation_problem
+from hub.schema.documents import Documents
 from hub.schema.execution import Answer, Execution, Operation, Refused
+from hub.schema.operations import read_operation
 
 PROTOCOL = "graphql-transport-ws"
 PATIENCE = timedelta(seconds=10)
@@ -36,8 +38,16 @@ class Broken(Exception):
 class Sockets:
     """An ASGI application for one path; `origins` are the foreign pages that may connect."""
 
-    def __init__(self, execution: Execution, *, origins: Collection[str] = (), patience: timedelta = PATIENCE) -> None:
+    def __init__(
+        self,
+        execution: Execution,
+        documents: Documents | None = None,
+        *,
+        origins: Collection[str] = (),
+        patience: timedelta = PATIENCE,
+    ) -> None:
         self._execution = execution
+        self._documents = documents or Documents()
         self._origins = normalize_allowed_origins(origins)
         self._patience = patience
 
@@ -50,7 +60,7 @@ class Sockets:
             await socket.close(4406, "Subprotocol not acceptable")
         else:
             await socket.accept(PROTOCOL)
-            await _Conversation(socket, self._execution).hold(self._patience)
+            await _Conversation(socket, self._execution, self._documents).hold(self._patience)
 
     def _welcome(self, socket: WebSocket) -> bool:
         """Browsers let any page open a socket and always say which; other programs say nothing."""
@@ -61,9 +71,10 @@ class Sockets:
 
 
 class _Conversation:
-    def __init__(self, socket: WebSocket, execution: Execution) -> None:
+    def __init__(self, socket: WebSocket, execution: Execution, documents: Documents) -> None:
         self._socket = socket
         self._execution = execution
+        self._documents = documents
         self._acknowledged = False
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -110,7 +121,7 @@ class _Conversation:
             case "pong":
                 pass
             case "subscribe":
-                self._subscribe(message)
+                await self._subscribe(message)
             case "complete":
                 if task := self._tasks.pop(str(message.get("id")), None):
                     task.cancel()
@@ -125,20 +136,24 @@ class _Conversation:
         self._acknowledged = True
         await self._say({"type": "connection_ack"})
 
-    def _subscribe(self, message: dict[str, Any]) -> None:
+    async def _subscribe(self, message: dict[str, Any]) -> None:
         if not self._acknowledged:
             raise Broken(4401, "Unauthorized")
         name, asked = message.get("id"), message.get("payload")
         if not isinstance(name, str) or not name or not isinstance(asked, dict):
             raise Broken(4400, "subscribe needs an id and a payload")
-        if problem := operation_problem(asked):
-            raise Broken(4400, problem)
         if name in self._tasks:
             raise Broken(4409, f"Subscriber for {name[:40]} already exists")
         if len(self._tasks) >= self._execution.limits.subscriptions:
             raise Broken(4429, f"Too many operations on one socket; the limit is {len(self._tasks)}")
-        operation = Operation(asked["query"], asked.get("variables") or {}, asked.get("operationName") or None)
-        self._tasks[name] = asyncio.create_task(self._run(name, operation))
+        try:
+            operation = read_operation(asked, self._documents)
+        except QueryError as error:
+            if error.code == "BAD_INPUT":
+                raise Broken(4400, str(error)) from None
+            await self._say(_error(name, [problems.refusal(error)]))
+        else:
+            self._tasks[name] = asyncio.create_task(self._run(name, operation))
 
     async def _run(self, name: str, operation: Operation) -> None:
         """One operation from its subscribe to its complete or error."""

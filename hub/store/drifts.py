@@ -26,24 +26,23 @@ class Drifts:
 
     async def note(self, lane: Lane, source: str, judge: Judge) -> None:
         """Compare a source's profile with what a run saw, and keep both, in one transaction. Raises LaneLost."""
-        async with self._database.begin() as connection:
+        async with self._database.begin_lean() as connection:
             await hold_lane(connection, lane)
-            rows = await connection.exec_driver_sql(
-                "select profile::text from source where name = $1 for update", (source,)
-            )
-            known = rows.scalar()
+            known = await connection.fetchval("select profile::text from source where name = $1 for update", source)
             profile, drifts, back = judge(orjson.loads(known) if known else {})
-            await connection.exec_driver_sql(
-                "update source set profile = $2::text::jsonb where name = $1", (source, orjson.dumps(profile).decode())
+            await connection.execute(
+                "update source set profile = $2::text::jsonb where name = $1", source, orjson.dumps(profile).decode()
             )
             if back:
-                await connection.exec_driver_sql(
+                await connection.execute(
                     "delete from drift where source = $1 and kind = $2 and field = any($3)",
-                    (source, DriftKind.FIELD_GONE.value, list(back)),
+                    source,
+                    DriftKind.FIELD_GONE.value,
+                    list(back),
                 )
             if drifts:
                 columns = zip(*((each.kind.value, each.field, each.word, each.tickets) for each in drifts), strict=True)
-                await connection.exec_driver_sql(_NOTE, (source, *map(list, columns)))
+                await connection.execute(_NOTE, source, *map(list, columns))
 
     async def forget(self, source: str | None = None) -> int:
         """Clear what is known of one source, or of all: a person has seen it. Says how much it was."""

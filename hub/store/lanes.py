@@ -7,8 +7,8 @@ that was paused past its lease, and lost the lane meanwhile, cannot write.
 from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 
+import asyncpg
 import orjson
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.errors import LaneLost
 from hub.model import Lane, SourceRecord, Tally
@@ -93,9 +93,9 @@ class Lanes:
 
     async def close_backfill(self, lane: Lane) -> None:
         """Drop the lane of a stretch that was read to its end. Raises LaneLost."""
-        async with self._database.begin() as connection:
+        async with self._database.begin_lean() as connection:
             await hold_lane(connection, lane)
-            await connection.exec_driver_sql("delete from lane where name = $1", (lane.name,))
+            await connection.execute("delete from lane where name = $1", lane.name)
 
     async def wake(self, names: Collection[str]) -> None:
         """Make the lanes of these sources due now."""
@@ -168,25 +168,25 @@ class Lanes:
         return row.holder if row else None
 
     async def _settle(self, lane: Lane, assignments: str, *values: object) -> None:
-        async with self._database.begin() as connection:
+        async with self._database.begin_lean() as connection:
             await write_lane(connection, lane, assignments, *values)
 
 
-async def write_lane(connection: AsyncConnection, lane: Lane, assignments: str, *values: object) -> None:
+async def write_lane(connection: asyncpg.Connection, lane: Lane, assignments: str, *values: object) -> None:
     """Write the lane's own row inside the transaction of its work. `assignments` counts its values from $3."""
-    done = await connection.exec_driver_sql(
-        f"update lane set {assignments} where name = $1 and fence = $2", (lane.name, lane.fence, *values)
+    done = await connection.execute(
+        f"update lane set {assignments} where name = $1 and fence = $2", lane.name, lane.fence, *values
     )
-    if done.rowcount != 1:
+    if done != "UPDATE 1":
         raise LaneLost(f"{lane.name} was taken over by another process")
 
 
-async def hold_lane(connection: AsyncConnection, lane: Lane) -> None:
+async def hold_lane(connection: asyncpg.Connection, lane: Lane) -> None:
     """Keep the lane ours until this transaction ends: a claim by another process waits. Raises LaneLost."""
-    held = await connection.exec_driver_sql(
-        "select 1 from lane where name = $1 and fence = $2 for share", (lane.name, lane.fence)
+    held = await connection.fetchval(
+        "select 1 from lane where name = $1 and fence = $2 for share", lane.name, lane.fence
     )
-    if held.first() is None:
+    if held is None:
         raise LaneLost(f"{lane.name} was taken over by another process")
 
 

@@ -5,13 +5,14 @@ from dataclasses import dataclass, fields
 from datetime import UTC, datetime
 from typing import Any, NamedTuple
 
+import asyncpg
 import orjson
 import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.model import HASH_SIZE, Appeal, ChangeType, Cursor, Entry, LandedTicket, Lane, Rejection, Tally
 from hub.store import search, tables
-from hub.store.database import Database, driver, unhurried
+from hub.store.database import Database, unhurried
 from hub.store.lanes import hold_lane, write_lane
 
 _CHANGE_LOG = 0x6875_6202  # "hub", 2: held while the change log is written
@@ -55,15 +56,15 @@ class Tickets:
         last = {ticket.external_id: ticket for ticket in tickets}
         repeated = len(tickets) - len(last)
         named = _named(list(last.values()))
-        async with self._database.begin() as connection:
+        async with self._database.begin_lean() as connection:
             await write_lane(connection, lane, "cursor = $3::text::jsonb", orjson.dumps(cursor).decode())
-            unknown = await driver(connection).fetchval(_UNKNOWN, source, *named)
+            unknown = await connection.fetchval(_UNKNOWN, source, *named)
             pending = [last[external_id] for external_id in unknown or ()]
             if pending:
                 raws = [ticket.raw for ticket in pending]
-                await driver(connection).execute(_LAND, source, *_named(pending), raws)
+                await connection.execute(_LAND, source, *_named(pending), raws)
             if digest:
-                await driver(connection).execute(_REMEMBER, source, *named, digest, repeated, lane.fence)
+                await connection.execute(_REMEMBER, source, *named, digest, repeated, lane.fence)
         return Landing(pending, len(last) - len(pending), repeated)
 
     async def land_again(self, lane: Lane, source: str, cursor: Cursor, digest: bytes) -> Landing | None:
@@ -71,28 +72,29 @@ class Tickets:
 
         Raises LaneLost.
         """
-        async with self._database.begin() as connection:
-            known = (await connection.exec_driver_sql(_SETTLED, (source, digest, lane.fence))).first()
+        async with self._database.begin_lean() as connection:
+            known = await connection.fetchrow(_SETTLED, source, digest, lane.fence)
             if known is None:
                 return None
             await write_lane(connection, lane, "cursor = $3::text::jsonb", orjson.dumps(cursor).decode())
-        return Landing([], known.tickets, known.repeated)
+        return Landing([], known["tickets"], known["repeated"])
 
     async def forget_pages(self, lane: Lane, source: str) -> None:
         """Forget the pages that the run of this lane did not meet. Raises LaneLost."""
-        async with self._database.begin() as connection:
+        async with self._database.begin_lean() as connection:
             await hold_lane(connection, lane)
-            await driver(connection).execute("delete from page where source = $1 and fence < $2", source, lane.fence)
+            await connection.execute("delete from page where source = $1 and fence < $2", source, lane.fence)
 
     async def pending(self, source: str, limit: int) -> list[LandedTicket]:
         """The oldest tickets of a source that are neither served nor rejected."""
-        async with self._database.begin() as connection:
-            rows = await connection.exec_driver_sql(
+        async with self._database.begin_lean() as connection:
+            rows = await connection.fetch(
                 """select external_id, raw, hash from ticket where source = $1 and state = 'pending'
                    order by id limit $2""",
-                (source, limit),
+                source,
+                limit,
             )
-        return [LandedTicket(row.external_id, row.raw, row.hash, orjson.loads(row.raw)) for row in rows]
+        return [LandedTicket(row["external_id"], row["raw"], row["hash"], orjson.loads(row["raw"])) for row in rows]
 
     async def put(self, lane: Lane, source: str, served: Sequence[Served], rejected: Sequence[Rejection]) -> Tally:
         """Settle landed tickets in one transaction: appeals with their changes, entries of a register, and rejections.
@@ -102,14 +104,14 @@ class Tickets:
         Unstorable, with nothing settled, when PostgreSQL cannot hold one of the values.
         """
         records = [one.record for one in served]
-        async with self._database.begin() as connection:
+        async with self._database.begin_lean() as connection:
             await hold_lane(connection, lane)
             changes = await self._write_appeals(connection, source, [one for one in records if isinstance(one, Appeal)])
             await self._write_entries(connection, source, [one for one in records if isinstance(one, Entry)])
             external_ids = orjson.dumps([one.external_id for one in records])
-            await driver(connection).execute(_SERVE, source, external_ids, b"".join([one.hash for one in served]))
+            await connection.execute(_SERVE, source, external_ids, b"".join([one.hash for one in served]))
             if rejected:
-                await driver(connection).execute(
+                await connection.execute(
                     _REJECT,
                     source,
                     [one.external_id for one in rejected],
@@ -121,7 +123,7 @@ class Tickets:
             await self._log(connection, source, changes)
         return Tally(served=len(served), rejected=len(rejected))
 
-    async def _write_appeals(self, connection: AsyncConnection, source: str, appeals: Sequence[Appeal]) -> _Changes:
+    async def _write_appeals(self, connection: asyncpg.Connection, source: str, appeals: Sequence[Appeal]) -> _Changes:
         """Write the appeals that are new or read otherwise than before, and say what became different."""
         before = await self._stored(connection, source, [appeal.external_id for appeal in appeals])
         different = {
@@ -134,24 +136,26 @@ class Tickets:
         if not written:
             return _Changes([], [])
         texts = search.lexemes([(a.title, a.content, a.appeal_no, a.location_address) for a in written])
-        now = await driver(connection).fetchrow(_WRITE, source, orjson.dumps(written), "\n".join(texts))
+        now = await connection.fetchrow(_WRITE, source, orjson.dumps(written), "\n".join(texts))
         fields_of = [different.get(external_id, {}) for external_id in now["external_ids"] or ()]
         return _Changes(now["created"] or [], [*map(_change, now["ids"] or (), now["versions"] or (), fields_of)])
 
     @staticmethod
-    async def _write_entries(connection: AsyncConnection, register: str, entries: Sequence[Entry]) -> None:
+    async def _write_entries(connection: asyncpg.Connection, register: str, entries: Sequence[Entry]) -> None:
         """Write the entries of a register; one that reads as before is not written again."""
         if entries:
-            await driver(connection).execute(_WRITE_ENTRIES, register, orjson.dumps(entries))
+            await connection.execute(_WRITE_ENTRIES, register, orjson.dumps(entries))
 
     @staticmethod
-    async def _stored(connection: AsyncConnection, source: str, external_ids: list[str]) -> dict[str, dict[str, Any]]:
+    async def _stored(
+        connection: asyncpg.Connection, source: str, external_ids: list[str]
+    ) -> dict[str, dict[str, Any]]:
         """The appeals as they were last written, field by field as JSON has them."""
-        rows = await driver(connection).fetch(_STORED, source, orjson.dumps(external_ids))
+        rows = await connection.fetch(_STORED, source, orjson.dumps(external_ids))
         return {row["external_id"]: orjson.loads(row["fields"]) for row in rows}
 
     @staticmethod
-    async def _log(connection: AsyncConnection, source: str, changes: _Changes) -> None:
+    async def _log(connection: asyncpg.Connection, source: str, changes: _Changes) -> None:
         """Append to the change log.
 
         The lock makes commit order equal number order: without it a reader's position passes a change that is not
@@ -159,11 +163,11 @@ class Tickets:
         """
         if not changes.created and not changes.others:
             return
-        await driver(connection).execute("select pg_advisory_xact_lock($1)", _CHANGE_LOG)
+        await connection.execute("select pg_advisory_xact_lock($1)", _CHANGE_LOG)
         if changes.created:
-            await driver(connection).execute(_LOG_CREATED, source, orjson.dumps(changes.created))
+            await connection.execute(_LOG_CREATED, source, orjson.dumps(changes.created))
         if changes.others:
-            await driver(connection).execute(_LOG, source, orjson.dumps(changes.others))
+            await connection.execute(_LOG, source, orjson.dumps(changes.others))
 
     async def replay(self, source: str | None = None) -> int:
         """Make rejected tickets pending again, of one source or of all; says how many. Their lanes become due now."""

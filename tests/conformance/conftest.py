@@ -3,8 +3,9 @@
 import asyncio
 import importlib.util
 import shutil
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from pathlib import Path
+from types import MappingProxyType
 from typing import Any, TypeAlias
 
 import orjson
@@ -29,18 +30,25 @@ async def city(store: Store) -> AsyncIterator[Client]:
 
 @pytest.fixture
 def script() -> Script:
-    """Run a script of this folder; gives the JSON it writes, a line a value."""
+    """Run a script of this folder; gives the JSON it writes, a line a value. What is due after a line is done then."""
     if not (HERE / "node_modules").is_dir():
         pytest.skip("the clients are not installed: run `make conformance`")
     node = shutil.which("node") or _node_of_the_wheel()
 
-    async def run(name: str, *arguments: str) -> list[Any]:
+    async def run(name: str, *arguments: str, due: Mapping[int, Awaitable[Any]] = MappingProxyType({})) -> list[Any]:
         process = await asyncio.create_subprocess_exec(
             node, str(HERE / name), *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
-        written, complaints = await process.communicate()
-        assert process.returncode == 0, complaints.decode()
-        return [orjson.loads(line) for line in written.splitlines()]
+        assert process.stdout is not None
+        assert process.stderr is not None
+        written = []
+        async for line in process.stdout:
+            written.append(orjson.loads(line))
+            if len(written) in due:
+                await due[len(written)]
+        complaints = await process.stderr.read()
+        assert await process.wait() == 0, complaints.decode()
+        return written
 
     return run
 

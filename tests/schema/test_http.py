@@ -62,7 +62,12 @@ async def test_a_get_without_a_readable_query_is_refused(city, parameters):
         (f"{NEW};q=0", OLD),
         (f"{NEW};q=x", OLD),
         (f"{NEW}; charset=utf-8, {OLD};q=0.9, text/event-stream", NEW),
-        ("text/event-stream, multipart/mixed", OLD),
+        (f"{NEW};q=0.5, */*", OLD),
+        (f"{OLD}, text/event-stream, multipart/mixed", OLD),
+        (f"{OLD};q=0.5, text/event-stream;q=0.4", OLD),
+        ("multipart/mixed; deferspec=20220824, application/json", OLD),
+        ("image/png", OLD),
+        ("", OLD),
     ],
 )
 async def test_the_answer_comes_in_the_media_type_asked_for(city, accept, media):

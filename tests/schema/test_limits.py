@@ -191,7 +191,6 @@ def test_size_is_measured_in_one_step_a_fragment():
         pytest.param(
             b'{"query": "{ __typename }", "variables": ' + b"[" * 5_000 + b"]" * 5_000 + b"}", 400, id="nested JSON"
         ),
-        pytest.param(b'[{"query": "{ __typename }"}]', 400, id="row 13: a batch"),
         pytest.param(b"", 400, id="nothing"),
         pytest.param(b"null", 400, id="null"),
         pytest.param(b'"{ __typename }"', 400, id="text"),

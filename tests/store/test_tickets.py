@@ -170,7 +170,7 @@ async def test_change_numbers_rise_in_commit_order(store, lane):
     first, second = landed("1"), landed("2")
     await store.tickets.land(lane, "housing", [first, second], {})
     numbers = sa.select(tables.change.c.number).order_by(tables.change.c.number)
-    slow = store._database.begin()
+    slow = store._database.begin_lean()
     connection = await slow.__aenter__()
     await hold_lane(connection, lane)
     written = await store.tickets._write_appeals(connection, "housing", [appeal("1")])

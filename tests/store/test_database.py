@@ -1,0 +1,63 @@
+"""The one door to PostgreSQL: what it hands out is open, and a transaction that was stopped leaves nothing behind."""
+
+import asyncio
+
+import pytest
+
+from hub.errors import Unstorable
+from hub.store.store import Store
+
+_BACKEND = "select pg_backend_pid()"
+
+
+async def _backend(store: Store) -> int:
+    async with store._database.begin_lean() as connection:
+        return int(await connection.fetchval(_BACKEND))
+
+
+async def test_a_connection_is_used_again(store):
+    assert await _backend(store) == await _backend(store)
+
+
+async def test_a_connection_that_the_server_ended_is_not_handed_out_again(store):
+    ended = await _backend(store)
+    other = await store._database.connect()
+    await other.fetchval("select pg_terminate_backend($1, 5000)", ended)
+    await other.close()
+
+    async with store._database.begin() as connection:
+        now = (await connection.exec_driver_sql(_BACKEND)).scalar_one()
+
+    assert now != ended
+
+
+async def test_a_transaction_that_is_cancelled_while_it_asks_is_rolled_back(store):
+    asking = asyncio.Event()
+
+    async def slow() -> None:
+        async with store._database.begin_lean() as connection:
+            await connection.execute("insert into lane (name, due_at) values ('half', now())")
+            asking.set()
+            await connection.execute("select pg_sleep(60)")
+
+    task = asyncio.create_task(slow())
+    await asking.wait()
+    task.cancel()
+    with pytest.raises(asyncio.CancelledError):
+        await task
+
+    async with store._database.begin_lean() as connection:
+        assert await connection.fetchval("select count(*) from lane where name = 'half'") == 0
+
+
+async def test_a_value_that_cannot_be_held_undoes_all_of_its_transaction(store):
+    async def half() -> None:
+        async with store._database.begin_lean() as connection:
+            await connection.execute("insert into lane (name, due_at) values ('half', now())")
+            await connection.execute("select $1::text::jsonb", "no JSON")
+
+    with pytest.raises(Unstorable):
+        await half()
+
+    async with store._database.begin_lean() as connection:
+        assert await connection.fetchval("select count(*) from lane where name = 'half'") == 0
