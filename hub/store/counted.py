@@ -6,7 +6,8 @@ from collections.abc import Sequence
 
 from hub.model import AppealFilter, Dimension
 from hub.store.quick import Quick
-from hub.store.reads import Reads, Statistics
+from hub.store.reads import MAX_GROUPS, Reads, Statistics
+from hub.store.rollups import rolled_up
 
 _REMEMBERED = 256  # counts, of a thousand groups each at most
 _Key = tuple[AppealFilter, tuple[Dimension, ...], str]
@@ -21,6 +22,7 @@ class Counted:
 
     def __init__(self, reads: Reads, quick: Quick) -> None:
         self._reads = reads
+        self._quick = quick
         self.last_change = quick.last_change_number
         self._known: OrderedDict[_Key, tuple[int, asyncio.Task[Statistics]]] = OrderedDict()
 
@@ -31,10 +33,16 @@ class Counted:
         key = (wanted, tuple(by), timezone)
         known = self._known.get(key)
         if known is None or known[0] != last_change:
-            known = last_change, asyncio.ensure_future(self._reads.statistics(wanted, by, timezone))
+            known = last_change, asyncio.ensure_future(self._counted(wanted, by, timezone))
             self._remember(key, known)
         # Whoever stops waiting does not stop those who wait for the same.
         return await asyncio.shield(known[1])
+
+    async def _counted(self, wanted: AppealFilter, by: Sequence[Dimension], timezone: str) -> Statistics:
+        rollup = rolled_up(wanted, by, timezone, MAX_GROUPS + 1)
+        if rollup is None:
+            return await self._reads.statistics(wanted, by, timezone)
+        return Statistics.of(by, await self._quick.rows(rollup.text, rollup.parameters))
 
     def _remember(self, key: _Key, known: tuple[int, "asyncio.Task[Statistics]"]) -> None:
         self._known[key] = known

@@ -118,6 +118,12 @@ class Statistics:
     groups: Sequence[Group]
     truncated: bool
 
+    @classmethod
+    def of(cls, by: Sequence[Dimension], rows: Sequence[Sequence[Any]]) -> "Statistics":
+        """From rows of the values of a group, how many it has, and how many all groups have."""
+        groups = [Group(dict(zip(by, map(_member, by, row), strict=False)), row[-2]) for row in rows[:MAX_GROUPS]]
+        return cls(rows[0][-1] or 0 if rows else 0, groups if by else [], len(rows) > MAX_GROUPS)
+
 
 class Reads:
     """Each method is one transaction, and raises StoreUnavailable when the database is away."""
@@ -163,8 +169,9 @@ class Reads:
         dimensions = list(dict.fromkeys(by))
         columns = [_dimension(dimension, timezone).label(dimension.value) for dimension in dimensions]
         counted = sa.func.count()
+        of_all = sa.cast(sa.func.sum(counted).over(), sa.BigInteger)
         grouped = (
-            sa.select(*columns, counted)
+            sa.select(*columns, counted, of_all)
             .select_from(appeal)
             .where(*_conditions(wanted))
             .group_by(*columns)
@@ -177,10 +184,7 @@ class Reads:
             if getattr(error.orig, "sqlstate", None) != _INVALID_PARAMETER:
                 raise
             raise QueryError("BAD_INPUT", f"the database knows no time zone {timezone!r}") from error
-        groups = [Group(dict(zip(dimensions, map(_member, dimensions, row), strict=True)), row[-1]) for row in rows]
-        truncated = len(groups) > MAX_GROUPS
-        count = await self.count(wanted) if truncated else sum(group.count for group in groups)
-        return Statistics(count, groups[:MAX_GROUPS] if dimensions else [], truncated)
+        return Statistics.of(dimensions, rows)
 
     async def entries(self, register: str, *, size: int) -> EntryPage:
         """The first entries of a register."""
