@@ -2,7 +2,8 @@
 
 import asyncio
 import random
-from collections.abc import Iterable
+from collections.abc import Iterable, Sequence
+from dataclasses import dataclass
 from datetime import timedelta
 
 import structlog
@@ -10,7 +11,7 @@ import structlog
 from hub.config import Source
 from hub.errors import LaneLost, SourceError, StoreError
 from hub.lanes import LEASE, holder
-from hub.model import Lane
+from hub.model import Lane, Tally
 from hub.store.lanes import source_lane
 from hub.store.store import Store
 from hub.sync import run
@@ -18,11 +19,20 @@ from hub.sync import run
 _log = structlog.get_logger()
 
 
-class Worker:
-    """Pulls every enabled source on its schedule until cancelled. At most `concurrency` sources at once.
+@dataclass(eq=False, slots=True)
+class _Run:
+    """A run under way: when it was last heard of, by the loop's clock, and whether its source failed last time."""
 
-    A source that hangs holds its place until its timeouts end the run: have more places than a city has sources. Where
-    there are fewer, those that failed last time get half of them, and the others never wait for more.
+    heard_at: float
+    failed_before: bool
+
+
+class Worker:
+    """Pulls every enabled source on its schedule until cancelled. At most `concurrency` sources at work at once.
+
+    A source that hangs does no work: after `patience` without a page its run goes on waiting, but holds no place. So
+    however many hang, and whether or not they ever did before, the others wait for that long at most. They do not even
+    wait for sources that failed last time, which get half of the places.
     """
 
     def __init__(
@@ -33,14 +43,15 @@ class Worker:
         concurrency: int = 64,
         lease: timedelta = LEASE,
         idle: timedelta = timedelta(seconds=0.5),
+        patience: timedelta = timedelta(seconds=5),
     ) -> None:
         self._store = store
         self.take(sources)
-        self._free = asyncio.Semaphore(concurrency)
-        self._most_failing = max(1, concurrency // 2)
-        self._failing = 0
+        self._concurrency = concurrency
         self._lease = lease
         self._idle = idle.total_seconds()
+        self._patience = patience.total_seconds()
+        self._runs: set[_Run] = set()
         self._holder = holder()
         self._away = False
 
@@ -53,26 +64,33 @@ class Worker:
         running: set[asyncio.Task[None]] = set()
         try:
             while True:
-                await self._free.acquire()
-                if (lane := await self._claim()) is None:
-                    self._free.release()
+                working = self._working()
+                if len(working) >= self._concurrency:
+                    await asyncio.wait(running, timeout=self._by_chance(), return_when=asyncio.FIRST_COMPLETED)
+                elif lane := await self._claim(failing=self._has_place_for_failing(working)):
+                    self._runs.add(begun := _Run(asyncio.get_running_loop().time(), lane.failures > 0))
+                    task = asyncio.create_task(self._work(lane, begun))
+                    running.add(task)
+                    task.add_done_callback(running.discard)
+                else:
                     await asyncio.sleep(await self._pause())
-                    continue
-                self._failing += lane.failures > 0
-                task = asyncio.create_task(self._work(lane))
-                running.add(task)
-                task.add_done_callback(running.discard)
         finally:
             for task in running:
                 task.cancel()
             await asyncio.gather(*running, return_exceptions=True)
 
-    async def _claim(self) -> Lane | None:
+    def _working(self) -> list[_Run]:
+        """The runs that hold a place: those that began, or brought a page, not long ago."""
+        since = asyncio.get_running_loop().time() - self._patience
+        return [run for run in self._runs if run.heard_at > since]
+
+    def _has_place_for_failing(self, working: Sequence[_Run]) -> bool:
+        return sum(run.failed_before for run in working) < max(1, self._concurrency // 2)
+
+    async def _claim(self, *, failing: bool) -> Lane | None:
         """The next lane that is due. While the database is away there is none, which is told once."""
         try:
-            lane = await self._store.lanes.claim(
-                self._holder, self._lease, list(self._sources), failing=self._failing < self._most_failing
-            )
+            lane = await self._store.lanes.claim(self._holder, self._lease, list(self._sources), failing=failing)
         except StoreError as error:
             if not self._away:
                 _log.warning("cannot claim, and tries until it can", reason=str(error))
@@ -85,23 +103,29 @@ class Worker:
 
     async def _pause(self) -> float:
         """How long to wait before the next claim, in seconds: until a lane is due, or for a while."""
-        # By chance, so that many workers do not ask in step.
-        pause = self._idle * random.uniform(0.5, 1.5)  # noqa: S311  # not a secret
+        pause = self._by_chance()
         try:
             due = await self._store.lanes.next_due(list(self._sources))
         except StoreError:
             return pause
         return pause if due is None else min(pause, due.total_seconds())
 
-    async def _work(self, lane: Lane) -> None:
+    def _by_chance(self) -> float:
+        """A while, so that many workers do not ask in step."""
+        return self._idle * random.uniform(0.5, 1.5)  # noqa: S311  # not a secret
+
+    async def _work(self, lane: Lane, begun: _Run) -> None:
         """One run. A source that fails, a lane that is lost or a database that is away ends this run and no other."""
         source = self._sources[lane.name]
+
+        def heard(_tally: Tally, _total: int | None) -> None:
+            begun.heard_at = asyncio.get_running_loop().time()
+
         try:
-            await run(source, self._store, lane, lease=self._lease)
+            await run(source, self._store, lane, lease=self._lease, watch=heard)
         except (SourceError, LaneLost, StoreError) as error:
             _log.warning("run failed", source=source.name, reason=str(error), failures=lane.failures + 1)
         except Exception:  # noqa: BLE001  # a mistake of ours in one source must not stop the others
             _log.exception("run failed by a mistake of the hub's", source=source.name)
         finally:
-            self._failing -= lane.failures > 0
-            self._free.release()
+            self._runs.discard(begun)

@@ -255,7 +255,8 @@ async def test_sources_that_hang_again_and_again_leave_half_of_the_places_to_the
         lane = await claimed(store, source)
         await store.lanes.fail(lane, datetime.now(UTC) - timedelta(hours=1), "gave no whole answer within 30 s")
         source.connector.pull = lambda _cursor: _never(stuck)
-    worker = Worker(store, [*hanging, good], concurrency=4, idle=timedelta(milliseconds=10))
+    patience = timedelta(hours=1)
+    worker = Worker(store, [*hanging, good], concurrency=4, idle=timedelta(milliseconds=10), patience=patience)
     working = asyncio.create_task(worker.run_forever())
 
     async with asyncio.timeout(10):

@@ -20,8 +20,8 @@ from hub.cli.voice import answer, counted
 from hub.config import Config, Source
 from hub.config.watching import News, WatchedFile
 from hub.errors import HubError, StoreError
-from hub.model import AppealFilter
 from hub.store.store import Store
+from hub.wanted import AppealFilter
 from hub.worker import Worker
 
 _PATIENCE = 3  # seconds that open requests and subscriptions get to end by themselves

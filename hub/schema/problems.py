@@ -30,6 +30,7 @@ CODES = {
     "ALIAS_LIMIT": "The query has too many aliases.",
     "DIRECTIVE_LIMIT": "The query has too many directives.",
     "ROOT_FIELD_LIMIT": "The query has too many root fields.",
+    "FILTER_LIMIT": "The filter is put together from too many filters, or too deeply: ask with fewer.",
     "COST_LIMIT": "The answer may hold too many objects: ask for smaller pages.",
     "TIMEOUT": "The query took too long: narrow its filter.",
     "SLOW_SUBSCRIBER": "The subscriber fell behind: subscribe again after extensions.lastNumber.",

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from hub.errors import StoreUnavailable, Unstorable
 
-POOL_SIZE = 10
+POOL_SIZE = 20
 
 
 class Database:
@@ -27,7 +27,8 @@ class Database:
             # The driver reads the URL itself, so all that libpq knows may stand in it: sslmode, sslrootcert, passfile.
             async_creator=lambda: _connect(address),
             pool_size=POOL_SIZE,
-            max_overflow=POOL_SIZE,
+            max_overflow=0,
+            pool_use_lifo=True,  # The one that was used last knows its statements best.
             hide_parameters=True,  # An error must not say what a ticket holds.
             json_deserializer=orjson.loads,
             json_serializer=lambda value: orjson.dumps(value).decode(),

@@ -5,41 +5,53 @@ of a span are read there, and the rest of it, at most a day at either end, is co
 statement, and so of one moment: exact. What it cannot tell is for others to count.
 """
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hub.model import AppealFilter, Dimension, TimeRange
+from hub.store.conditions import Bind, Parameters, conditions
+from hub.store.counting import MAX_GROUPS, ordering
+from hub.wanted import ENDED, AppealFilter, Bucket, Measure, Moment, StatisticsQuery, TimeRange
 
 ZONE = "Asia/Shanghai"
 """Whose days are kept."""
 _KEPT = ("source", "kind", "topic", "urgency", "channel", "area")
 _SMALLEST = "urgency"
-_PREFIX = ("topic", "area")
-_LAST_CHARACTER = "\U0010ffff"
+_BY_DAY, _BY_MONTH = {Bucket.DAY, Bucket.WEEK}, {None, Bucket.MONTH, Bucket.QUARTER, Bucket.YEAR}
 # Between these the clocks of the zone are not changed: a day is one stretch of time, and Python knows the next one.
 _STEADY = (datetime(1992, 1, 1, tzinfo=UTC), datetime(9000, 1, 1, tzinfo=UTC))
+_ENDED = ", ".join(f"'{status}'" for status in ENDED)
+_MEASURES: Mapping[Measure, str] = {
+    Measure.OPEN: f"status not in ({_ENDED})",
+    Measure.RESOLVED: "status in ('RESOLVED', 'CLOSED')",
+    Measure.CLOSED: "status = 'CLOSED'",
+}
+"""Those that the status decides, by what it must be."""
 
 
-@dataclass(frozen=True, slots=True)
-class RolledUp:
-    """A statement, of whose rows each holds the values of a group, how many it has, and how many all groups have."""
-
-    text: str
-    parameters: Sequence[Any]
-
-
-def rolled_up(wanted: AppealFilter, by: Sequence[Dimension], timezone: str, most: int) -> RolledUp | None:
-    """How to count these from rollups, the `most` largest groups; None when they cannot tell."""
-    names = {name for name in _KEPT if getattr(wanted, name) or name.upper() in by}
+def statement(query: StatisticsQuery) -> tuple[str, Parameters] | None:
+    """A statement with the rows of `counting.statement`, from rollups; None when they cannot tell."""
+    wanted = query.filter
+    names = {name for name in _KEPT if getattr(wanted, name) or name.upper() in query.by}
     kept = next(iter(names), _SMALLEST)
-    rest = replace(wanted, **{kept: ()}, status=(), created=TimeRange())
+    others = replace(wanted, **{kept: ()}, status=(), created=TimeRange())
     days = _days(wanted.created)
-    if len(names) > 1 or rest != AppealFilter() or days is None or (Dimension.DAY in by and timezone != ZONE):
+    if (
+        len(names) > 1
+        or others != AppealFilter()
+        or days is None
+        or not {"STATUS", kept.upper()}.issuperset(query.by)
+        or not _MEASURES.keys() >= query.measures
+        or not (query.bucket is None or (query.bucket in _BY_DAY | _BY_MONTH and _as_kept(query)))
+    ):
         return None
-    return _statement(wanted, by, kept, days, most)
+    return _statement(query, kept, days)
+
+
+def _as_kept(query: StatisticsQuery) -> bool:
+    return query.moment is Moment.CREATED and query.timezone == ZONE
 
 
 # ── spans ────────────────────────────────────────────────────────────────────────────────────────────────────────────
@@ -62,7 +74,7 @@ def _days(span: TimeRange) -> _Days | None:
     first = last = None
     if span.since is not None:
         day = _midnight(span.since)
-        first = day if day == span.since else _midnight(day + timedelta(days=1))
+        first = day if day == span.since else day + timedelta(days=1)
         edges += [(span.since, first)] if span.since < first else []
     if span.until is not None:
         last = _midnight(span.until)
@@ -96,53 +108,40 @@ def _spans(days: _Days) -> Iterator[tuple[str, date | None, date | None]]:
 # ── the statement ────────────────────────────────────────────────────────────────────────────────────────────────────
 
 
-def _statement(wanted: AppealFilter, by: Sequence[Dimension], kept: str, days: _Days, most: int) -> RolledUp:
-    parameters: list[Any] = []
+def _statement(query: StatisticsQuery, kept: str, days: _Days) -> tuple[str, Parameters]:
+    parameters = Parameters()
+    parts = " union all ".join(_parts(query, kept, days, parameters.bind))
+    wanted = replace(query.filter, created=TimeRange())
+    where = " and ".join(conditions(wanted, parameters.bind, "counted")) or "true"
+    # In the order of the database, as values of appeals are: `key` is compared by its bytes.
+    keys = [f'counted.{dimension.value.lower()} collate "default"' for dimension in query.by]
+    if query.bucket is not None:
+        keys.append(f"date_trunc('{query.bucket.value.lower()}', day::timestamp)")
+    measures = [f"({_MEASURES[measure]})" for measure in Measure if measure in query.measures]
+    sums = [f"coalesce(sum(count) {condition}, 0)::int8" for condition in ("", *(f"filter (where {one})" for one in measures))]
+    grouped = f"group by {', '.join(keys)} having sum(count) > 0" if keys else ""
+    ordered = f"order by {ordering(query, 'sum(count)')} limit {MAX_GROUPS + 1}" if keys else ""
+    return f"select {', '.join([*keys, *sums])} from ({parts}) counted where {where} {grouped} {ordered}", parameters
 
-    def bind(value: Any) -> str:
-        parameters.append(value)
-        return f"${len(parameters)}"
 
-    spans = [("day", days.first, days.last)] if Dimension.DAY in by else _spans(days)
-    parts = [
-        *(
-            f"select key[1] as status, key[2] as value, start as day, count from rollup "
+def _parts(query: StatisticsQuery, kept: str, days: _Days, bind: Bind) -> Iterator[str]:
+    """How many there are of each status and value, from all that must be added up, as (status, `kept`, day, count)."""
+    spans = _spans(days) if query.bucket in _BY_MONTH else [("day", days.first, days.last)]
+    for span, low, high in spans:
+        yield (
+            f"select key[1] as status, key[2] as {kept}, start as day, count from rollup "
             f"where dimension = '{kept.upper()}' and span = '{span}'{_between('start', low, high, bind)}"
-            for span, low, high in spans
-        ),
-        f"select status, {kept}, day, count from rollup_delta where true{_between('day', days.first, days.last, bind)}",
-        *(
+        )
+    whole = _between("day", days.first, days.last, bind)
+    yield f"select status, {kept}, day, count from rollup_delta where true{whole}"
+    for low, high in days.edges:
+        yield (
             f"select status, {kept}, (created_at at time zone '{ZONE}')::date, 1 from appeal "
             f"where true{_between('created_at', low, high, bind)}"
-            for low, high in days.edges
-        ),
-    ]
-    keys = [_KEYS.get(dimension, 'value collate "default"') for dimension in by]
-    conditions = " and ".join(_conditions(wanted, kept, bind)) or "true"
-    grouped = f"group by {', '.join(keys)} having sum(count) > 0" if keys else ""
-    ordered = ", ".join(["sum(count) desc", *keys])
-    text = (
-        f"select {', '.join([*keys, 'sum(count)::int8', '(sum(sum(count)) over ())::int8'])} "
-        f"from ({' union all '.join(parts)}) counted where {conditions} {grouped} order by {ordered} limit {most}"
-    )
-    return RolledUp(text, parameters)
+        )
 
 
-_KEYS = {Dimension.STATUS: 'status collate "default"', Dimension.DAY: "day"}
-
-
-def _between(column: str, low: Any, high: Any, bind: Any) -> str:
+def _between(column: str, low: date | None, high: date | None, bind: Bind) -> str:
     since = "" if low is None else f" and {column} >= {bind(low)}"
     until = "" if high is None else f" and {column} < {bind(high)}"
     return since + until
-
-
-def _conditions(wanted: AppealFilter, kept: str, bind: Any) -> Iterator[str]:
-    if wanted.status:
-        yield f"status = any({bind(list(map(str, wanted.status)))}::text[])"
-    values = list(map(str, getattr(wanted, kept)))
-    if values and kept in _PREFIX:
-        ranges = [f"(value ~>=~ {bind(value)} and value ~<~ {bind(value + _LAST_CHARACTER)})" for value in values]
-        yield f"({' or '.join(ranges)})"
-    elif values:
-        yield f"value = any({bind(values)}::text[])"

@@ -5,6 +5,7 @@ import asyncio
 import pytest
 
 from hub.errors import Unstorable
+from hub.store.database import POOL_SIZE
 from hub.store.store import Store
 
 _BACKEND = "select pg_backend_pid()"
@@ -17,6 +18,14 @@ async def _backend(store: Store) -> int:
 
 async def test_a_connection_is_used_again(store):
     assert await _backend(store) == await _backend(store)
+
+
+async def test_more_transactions_at_once_than_connections_wait_for_each_other(store, caplog):
+    backends = await asyncio.gather(*(_backend(store) for _ in range(3 * POOL_SIZE)))
+
+    assert len(set(backends)) <= POOL_SIZE
+    assert await _backend(store) in backends
+    assert caplog.messages == []  # The pool tells there of a connection that it could not close.
 
 
 async def test_a_connection_that_the_server_ended_is_not_handed_out_again(store):
