@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
@@ -308,6 +308,70 @@ class Change:
     origin: str
     at: datetime
     fields: Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointRecord:
+    """What the store knows of one endpoint besides its deliveries; `source` is the system behind it, where it is one.
+
+    `from_start`: a new endpoint is sent the whole log; else only what happens from now on.
+    """
+
+    name: str
+    title: str
+    source: str | None = None
+    from_start: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One change for one endpoint; `appeal` is the appeal as it reads now, field by field as JSON has it.
+
+    `tries` counts the attempts before. `again`: somebody asked to have it sent once more. `remote_id` is what the
+    endpoint's system calls the appeal, where it said so.
+    """
+
+    change: Change
+    appeal: Mapping[str, Any]
+    tries: int = 0
+    again: bool = False
+    remote_id: str | None = None
+
+
+class Outcome(StrEnum):
+    """What became of one attempt."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    """The endpoint understood, and said no: of another try little is to be hoped."""
+    FAILED = "failed"
+    """The endpoint was away, slow or in trouble."""
+    BUSY = "busy"
+    """The endpoint asks for patience: that is no fault of the change."""
+    GONE = "gone"
+    """The endpoint wants nothing more (410)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to deliver one change, and what became of it.
+
+    `request` and `answer` are excerpts for people, personal numbers and secrets masked; `address` is where it went.
+    """
+
+    number: int
+    appeal_id: int
+    tries: int
+    at: datetime
+    outcome: Outcome
+    took: timedelta = timedelta()
+    status: int | None = None
+    reason: str = ""
+    request: str = ""
+    answer: str = ""
+    address: str = ""
+    retry_after: timedelta | None = None
+    remote_id: str | None = None
 
 
 @dataclass(slots=True)

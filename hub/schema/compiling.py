@@ -27,9 +27,9 @@ from graphql import (
 )
 
 from hub import model
+from hub.masking import masked_name, masked_phone
 from hub.schema.counts import RATES, SUMS, rate
 from hub.schema.cursors import fingerprint
-from hub.schema.masking import masked_name, masked_phone
 from hub.schema.scalars import write_time
 from hub.store.quick import Row
 from hub.store.reads import AppealQuery

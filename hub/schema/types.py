@@ -10,6 +10,7 @@ import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from hub import model
+from hub.masking import masked_name, masked_numbers, masked_phone
 from hub.model import (
     ChangeType,
     Channel,
@@ -27,7 +28,6 @@ from hub.schema import words  # noqa: F401  # makes the domain's enums the schem
 from hub.schema.context import ChangesWanted, Info
 from hub.schema.cursors import read_number_cursor, write_cursor
 from hub.schema.inputs import page_size
-from hub.schema.masking import masked_name, masked_numbers, masked_phone
 from hub.schema.paging import After, Edge, First, Node, PageInfo, backward, edges, forward
 from hub.schema.scalars import JSON, ChangeNumber
 from hub.store.reads import AppealPage, AppealQuery, ChangePage, Reads, RejectedPage
