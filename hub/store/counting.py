@@ -83,6 +83,7 @@ async def _rows(query: StatisticsQuery, ask: Ask) -> Sequence[Sequence[Any]]:
         raise QueryError("BAD_INPUT", f"the database knows no time zone {query.timezone!r}") from error
 
 
+_ENDED = ", ".join(f"'{status.value}'" for status in ENDED)
 _INVALID_PARAMETER = "22023"  # SQLSTATE invalid_parameter_value: here, a time zone nobody knows
 
 

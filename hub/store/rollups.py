@@ -36,11 +36,11 @@ def statement(query: StatisticsQuery) -> tuple[str, Parameters] | None:
     wanted = query.filter
     names = {name for name in _KEPT if getattr(wanted, name) or name.upper() in query.by}
     kept = next(iter(names), _SMALLEST)
-    others = replace(wanted, **{kept: ()}, status=(), created=TimeRange())
+    told: dict[str, Any] = {kept: (), "status": (), "created": TimeRange()}
     days = _days(wanted.created)
     if (
         len(names) > 1
-        or others != AppealFilter()
+        or replace(wanted, **told) != AppealFilter()
         or days is None
         or not {"STATUS", kept.upper()}.issuperset(query.by)
         or not _MEASURES.keys() >= query.measures
@@ -118,7 +118,10 @@ def _statement(query: StatisticsQuery, kept: str, days: _Days) -> tuple[str, Par
     if query.bucket is not None:
         keys.append(f"date_trunc('{query.bucket.value.lower()}', day::timestamp)")
     measures = [f"({_MEASURES[measure]})" for measure in Measure if measure in query.measures]
-    sums = [f"coalesce(sum(count) {condition}, 0)::int8" for condition in ("", *(f"filter (where {one})" for one in measures))]
+    sums = [
+        f"coalesce(sum(count) {condition}, 0)::int8"
+        for condition in ("", *(f"filter (where {one})" for one in measures))
+    ]
     grouped = f"group by {', '.join(keys)} having sum(count) > 0" if keys else ""
     ordered = f"order by {ordering(query, 'sum(count)')} limit {MAX_GROUPS + 1}" if keys else ""
     return f"select {', '.join([*keys, *sums])} from ({parts}) counted where {where} {grouped} {ordered}", parameters

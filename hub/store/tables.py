@@ -166,7 +166,9 @@ rollup = sa.Table(
         comment="day or month: of created_at, by the clocks of Asia/Shanghai",
     ),
     sa.Column("start", sa.Date, primary_key=True, comment="the first day of the span"),
-    sa.Column("key", sa.ARRAY(sa.Text(collation="C")), primary_key=True, comment="the status, and the value of the dimension"),
+    sa.Column(
+        "key", sa.ARRAY(sa.Text(collation="C")), primary_key=True, comment="the status, and the value of the dimension"
+    ),
     sa.Column("count", sa.BigInteger, nullable=False),
     comment="How many appeals there are of a span of time, a status and a value of a dimension.",
 )

@@ -2,8 +2,8 @@
 
 from alembic import op
 
-revision = "0007"
-down_revision = "0006"
+revision = "0008"
+down_revision = "0007"
 
 TABLES = (
     """
@@ -47,7 +47,7 @@ def _moved(table: str, count: int) -> str:
 
 
 # In a set of columns that is grouped by, all columns of the others are null. Sorted, so that a span's rows lie together.
-_ADD_UP = f"""
+_ADD_UP = """
 cells as (
   select case 0 when grouping(source) then 'SOURCE' when grouping(kind) then 'KIND' when grouping(topic) then 'TOPIC'
       when grouping(urgency) then 'URGENCY' when grouping(channel) then 'CHANNEL' else 'AREA' end as dimension,
