@@ -7,36 +7,10 @@ are those of 国办函〔2025〕66号.
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 from datetime import datetime
-from enum import StrEnum
 from typing import Any
 
 from hub.errors import ActionRefused
-from hub.model import Appeal, Satisfaction, Status
-
-
-class Action(StrEnum):
-    """What a person may do to an appeal at the hub."""
-
-    SUBMIT = "SUBMIT"
-    ACCEPT = "ACCEPT"
-    REJECT = "REJECT"
-    DISPATCH = "DISPATCH"
-    START = "START"
-    RETURN = "RETURN"
-    TRANSFER = "TRANSFER"
-    SUSPEND = "SUSPEND"
-    RESOLVE = "RESOLVE"
-    CLOSE = "CLOSE"
-    REOPEN = "REOPEN"
-    WITHDRAW = "WITHDRAW"
-    MERGE = "MERGE"
-    SPLIT = "SPLIT"
-    COMMENT = "COMMENT"
-    RATE = "RATE"
-    EXTEND = "EXTEND"
-    URGE = "URGE"
-    SUPERVISE = "SUPERVISE"
-
+from hub.model import Action, Appeal, Satisfaction, Status
 
 WAYS: Mapping[Status, frozenset[Status]] = {
     Status.RECEIVED: frozenset({Status.ACCEPTED, Status.REJECTED, Status.MERGED, Status.WITHDRAWN}),

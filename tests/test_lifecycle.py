@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import ActionRefused
-from hub.lifecycle import OPEN, WAYS, Action, Wish, act, allowed
-from hub.model import Appeal, Satisfaction, Status
+from hub.lifecycle import OPEN, WAYS, Wish, act, allowed
+from hub.model import Action, Appeal, Satisfaction, Status
 
 NOW = datetime(2026, 11, 20, 8, tzinfo=UTC)
 STATUSES = st.sampled_from(list(Status))

@@ -5,7 +5,18 @@ from typing import TypeVar
 
 import strawberry
 
-from hub.model import ChangeType, Channel, DriftKind, Integration, Kind, Satisfaction, SourceClass, Status, Urgency
+from hub.model import (
+    Action,
+    ChangeType,
+    Channel,
+    DriftKind,
+    Integration,
+    Kind,
+    Satisfaction,
+    SourceClass,
+    Status,
+    Urgency,
+)
 from hub.wanted import AppealOrder, Bucket, Dimension, Moment
 
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -108,6 +119,7 @@ _describe(
         SourceClass.HOTLINE: "热线: a government hotline.",
         SourceClass.PLATFORM: "平台: a convenience platform.",
         SourceClass.REGISTER: "名录: what appeals refer to, such as organizations; it gives no appeals.",
+        SourceClass.HUB: "一站式平台: the hub itself, where appeals are submitted to it.",
     },
 )
 _describe(
@@ -140,6 +152,11 @@ _describe(
         ChangeType.CREATED: "The appeal was served for the first time.",
         ChangeType.STATUS_CHANGED: "Its status changed, other fields perhaps too.",
         ChangeType.UPDATED: "Other fields than its status changed.",
+        ChangeType.COMMENTED: "Somebody said something about it.",
+        ChangeType.RATED: "评价: the resident said what they think of the result.",
+        ChangeType.EXTENDED: "延期: its deadline was moved back.",
+        ChangeType.URGED: "催办: the organization in charge was urged.",
+        ChangeType.SUPERVISED: "督办: it was put under supervision.",
     },
 )
 _describe(
@@ -195,5 +212,31 @@ _describe(
         Moment.DISPATCHED: "`dispatchedAt`: when it was sent to the organization in charge.",
         Moment.DUE: "`dueAt`: when it must be handled.",
         Moment.CLOSED: "`closedAt`: when it was closed.",
+    },
+)
+_describe(
+    Action,
+    "AppealAction",
+    "What a person may do to an appeal at the hub.",
+    {
+        Action.SUBMIT: "提交: make it.",
+        Action.ACCEPT: "受理: accept it for handling, also one that was not accepted before.",
+        Action.REJECT: "不予受理: not accept it.",
+        Action.DISPATCH: "派单: send it to an organization, which is in charge from then on.",
+        Action.START: "签收: begin to handle it, or go on.",
+        Action.RETURN: "退单: send it back, and say why.",
+        Action.TRANSFER: "改派: send it to another organization while it is handled.",
+        Action.SUSPEND: "挂起: wait; its clock stands still.",
+        Action.RESOLVE: "办结: say what was done.",
+        Action.CLOSE: "归档: close it after review.",
+        Action.REOPEN: "重新办理: handle it anew after review.",
+        Action.WITHDRAW: "撤诉: take it back, for the resident.",
+        Action.MERGE: "并单: handle it together with another that says the same.",
+        Action.SPLIT: "拆单: handle it by itself again.",
+        Action.COMMENT: "批注: say something about it.",
+        Action.RATE: "评价: say what the resident thinks of the result.",
+        Action.EXTEND: "延期: move its deadline back.",
+        Action.URGE: "催办: urge the organization in charge.",
+        Action.SUPERVISE: "督办: put it under supervision.",
     },
 )

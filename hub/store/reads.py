@@ -10,6 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.model import (
+    Action,
     Appeal,
     Change,
     ChangeType,
@@ -247,7 +248,7 @@ class Reads:
 
 
 _IDS = sa.ARRAY(sa.BigInteger)
-_APPEAL = [column for column in appeal.columns if column.name != "search"]
+_APPEAL = [column for column in appeal.columns if column.name not in {"search", "acted"}]
 
 
 @dataclass(frozen=True, slots=True)
@@ -317,7 +318,8 @@ def _reader(words: type[_Word]) -> dict[str, _Word]:
 
 
 _STATUS, _KIND, _URGENCY = _reader(Status), _reader(Kind), _reader(Urgency)
-_CHANNEL, _SATISFACTION, _CHANGE_TYPE = _reader(Channel), _reader(Satisfaction), _reader(ChangeType)
+_CHANNEL, _SATISFACTION = _reader(Channel), _reader(Satisfaction)
+_CHANGE_TYPE, _ACTION = _reader(ChangeType), _reader(Action)
 
 
 def _stored(row: sa.Row[Any]) -> StoredAppeal:
@@ -412,6 +414,10 @@ def _change(row: sa.Row[Any]) -> Change:
         origin=row.origin,
         at=row.at,
         fields=row.fields,
+        action=_ACTION.get(row.action),
+        actor=row.actor,
+        note=row.note,
+        organization=row.organization,
     )
 
 

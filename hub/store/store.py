@@ -1,5 +1,6 @@
 """The store: lanes, what is on its way in and out, and what is served. Each public method is one transaction."""
 
+from hub.store.actions import Actions
 from hub.store.counted import Counted
 from hub.store.database import Database
 from hub.store.deliveries import Deliveries
@@ -20,6 +21,7 @@ class Store:
         self._database = database
         self.lanes = Lanes(database)
         self.tickets = Tickets(database)
+        self.actions = Actions(database)
         self.pushes = Pushes(database)
         self.reads = Reads(database)
         self.quick = Quick(database)
