@@ -318,6 +318,30 @@ class Action(StrEnum):
     SUPERVISE = "SUPERVISE"
 
 
+class Scope(StrEnum):
+    """What a key lets its holder do, beyond reading."""
+
+    APPEALS_WRITE = "appeals:write"
+    SOURCES_MANAGE = "sources:manage"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A key as it is kept: all but the key itself, of which `digest` is the SHA-256.
+
+    Several may have one `name`, the one that the log knows its holder by: that is how one takes another's place.
+    """
+
+    id: str
+    name: str
+    digest: bytes
+    scopes: frozenset[Scope]
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    used_at: datetime | None = None
+
+
 class ChangeType(StrEnum):
     """What a change says happened."""
 

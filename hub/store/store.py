@@ -6,6 +6,7 @@ from hub.store.database import Database
 from hub.store.deliveries import Deliveries
 from hub.store.drifts import Drifts
 from hub.store.endpoints import Endpoints
+from hub.store.keys import Keys
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
 from hub.store.pushes import Pushes
@@ -22,6 +23,7 @@ class Store:
         self.lanes = Lanes(database)
         self.tickets = Tickets(database)
         self.actions = Actions(database)
+        self.keys = Keys(database)
         self.pushes = Pushes(database)
         self.reads = Reads(database)
         self.quick = Quick(database)
