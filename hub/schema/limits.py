@@ -16,6 +16,7 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionNode,
+    SelectionSetNode,
 )
 
 from hub.errors import QueryError
@@ -36,6 +37,8 @@ class Limits:
     aliases: int = 15
     directives: int = 50
     root_fields: int = 10
+    duplicates: int = 20
+    """Fields that stand twice in one selection: to compare them takes the square of their number."""
     cost: int = 5_000
     """Objects an answer may hold, as far as the query tells."""
     batch: int = 0
@@ -55,6 +58,7 @@ class Size:
     aliases: int = 0
     directives: int = 0
     root_fields: int = 0
+    duplicates: int = 0
 
     def beside(self, other: "Size") -> "Size":
         return Size(
@@ -63,6 +67,7 @@ class Size:
             self.aliases + other.aliases,
             self.directives + other.directives,
             self.root_fields + other.root_fields,
+            self.duplicates + other.duplicates,
         )
 
 
@@ -72,6 +77,7 @@ _REFUSALS = {
     "aliases": ("ALIAS_LIMIT", "the query has {} aliases"),
     "directives": ("DIRECTIVE_LIMIT", "the query has {} directives"),
     "root_fields": ("ROOT_FIELD_LIMIT", "the query has {} root fields"),
+    "duplicates": ("DUPLICATE_LIMIT", "the query repeats {} fields"),
 }
 
 
@@ -88,7 +94,7 @@ def measure(document: DocumentNode) -> Size:
     """The size of the document's operations together; a fragment that holds itself counts once, and fails elsewhere."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     measured: dict[str, Size] = {}
-    total = Size()
+    total = Size(duplicates=_duplicates(document))
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
             variables = (variable.directives for variable in node.variable_definitions or ())
@@ -124,6 +130,29 @@ def _around(field: FieldNode, inner: Size) -> Size:
     if field.name.value in {"__schema", "__type"}:
         depth, introspection = 1, inner.depth + 1
     return Size(depth, introspection, inner.aliases + bool(field.alias), inner.directives, 1)
+
+
+def _duplicates(document: DocumentNode) -> int:
+    """Fields whose name stands before them in the same selection, in fragments that nobody spreads as well."""
+    waiting: list[SelectionSetNode] = [
+        node.selection_set
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode | FragmentDefinitionNode)
+    ]
+    total = 0
+    while waiting:
+        names: set[str] = set()
+        together = [waiting.pop()]
+        while together:
+            for node in together.pop().selections:
+                if isinstance(node, FieldNode):
+                    name = (node.alias or node.name).value
+                    total += name in names
+                    names.add(name)
+                    waiting += [node.selection_set] if node.selection_set else []
+                elif isinstance(node, InlineFragmentNode):
+                    together.append(node.selection_set)
+    return total
 
 
 def _count(*lists: tuple[DirectiveNode, ...] | None) -> int:

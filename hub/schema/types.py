@@ -28,6 +28,7 @@ from hub.model import (
 from hub.schema import words  # noqa: F401  # makes the domain's enums the schema's, before a type mentions one
 from hub.schema.context import ChangesWanted, Info
 from hub.schema.cursors import read_number_cursor, write_cursor
+from hub.schema.directives import Cost, assumed, paged
 from hub.schema.inputs import page_size
 from hub.schema.masking import masked_name, masked_numbers, masked_phone
 from hub.schema.scalars import JSON, ChangeNumber
@@ -346,7 +347,9 @@ class Appeal(Node):
         return ChangeConnection.of(await info.context.changes.load(wanted), resumed=bool(after))
 
     source: Source = strawberry.field(resolver=_source, description="The system it came from.")
-    changes: ChangeConnection = strawberry.field(resolver=_changes, description="What happened to it, oldest first.")
+    changes: ChangeConnection = strawberry.field(
+        resolver=_changes, description="What happened to it, oldest first.", directives=[paged("first")]
+    )
 
     @classmethod
     def of(cls, stored: StoredAppeal) -> "Appeal":
@@ -434,6 +437,7 @@ class AppealConnection:
     total_count: int = strawberry.field(
         resolver=_total_count,
         description="How many appeals the filter finds in all. Counted anew each time it is asked.",
+        directives=[Cost(weight="10")],
     )
 
     @classmethod
@@ -521,7 +525,9 @@ class AppealGroup:
 class AppealStatistics:
     count: int = strawberry.field(description="How many the filter finds in all.")
     groups: list[AppealGroup] = strawberry.field(
-        description="The counts, largest first, equal ones in the order of their values; empty when grouped by nothing."
+        description="The counts, largest first, equal ones in the order of their values; empty when grouped by "
+        "nothing.",
+        directives=[assumed(1_000)],
     )
     truncated: bool = strawberry.field(
         description="Whether there were more than 1,000 groups; the smallest are then left out."
