@@ -21,10 +21,13 @@ from graphql import (
 
 from hub.errors import QueryError
 
+RATED = timedelta(seconds=10)
+"""The time within which a rate counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one operation, or one socket, may ask."""
+    """What one operation, one socket, or one caller may ask."""
 
     body: int = 100_000
     """Bytes of a request."""
@@ -47,6 +50,14 @@ class Limits:
     """How long one query may take."""
     subscriptions: int = 100
     """Operations under way on one socket."""
+    rate: int = 1_000
+    """Operations of one caller within 10 s, in one process. With 0, as of each below, any number."""
+    concurrent: int = 50
+    """Operations of one caller at a time."""
+    streams: int = 1_000
+    """Subscriptions of one caller at a time."""
+    sockets: int = 1_000
+    """Sockets of one caller at a time."""
 
 
 @dataclass(frozen=True, slots=True)
