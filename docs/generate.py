@@ -28,6 +28,7 @@ from hub.cli import app
 from hub.config.models import FileKeys, SourceKeys
 from hub.connectors import REGISTRY
 from hub.connectors.base import Options, texts_below
+from hub.endpoints.options import EndpointKeys
 from hub.mapping.rules import APPEAL, ATTRIBUTES, ENTRY, EVENT, Rule
 from hub.schema.limits import Limits
 from hub.schema.problems import CODES
@@ -52,6 +53,13 @@ ENVIRONMENT = {
         (
             "`production`: a secret in clear in connectors.yaml is a mistake; the query page, GraphiQL, "
             "`/schema.graphql` and introspection are off."
+        ),
+    ),
+    "HUB_SECRET_KEY": (
+        "",
+        (
+            "The key with which the hub keeps the secrets that it makes for endpoints: what `openssl rand -base64 32` "
+            "prints, the same for every process."
         ),
     ),
     "HUB_LIMITS": (
@@ -122,6 +130,7 @@ def connectors_page() -> str:
         ),
     ]
     parts += shelf.nested("###")
+    parts += ["## Every endpoint", _first_paragraph(EndpointKeys), shelf.table(EndpointKeys), *shelf.nested("###")]
     for name, connector in REGISTRY.items():
         table = shelf.of(name).table(connector.options_type)
         parts += [f"## Connector `{name}`", _first_paragraph(connector), table]

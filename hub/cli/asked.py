@@ -79,6 +79,7 @@ async def opened(config: "Config", environ: Mapping[str, str] = os.environ) -> A
                 f"cannot keep data in {error.filename}: {error.strerror}", hint="set HUB_DATA to a folder"
             ) from error
         await store.lanes.declare([source.record for source in config.pulled.values()])
+        await store.deliveries.declare([endpoint.record for endpoint in config.endpoints.values()])
         yield store
 
 

@@ -68,6 +68,9 @@ class FileKeys(_Keys):
     registers: dict[str, dict[str, Any]] = Field(default_factory=dict)
     """One entry a register, pulled like a source: what appeals refer to, such as organizations, areas or QR codes."""
 
+    endpoints: dict[str, dict[str, Any]] = Field(default_factory=dict)
+    """One entry a system that is told what changes. Its name is its key, as with a source."""
+
 
 class PulledKeys(_Keys):
     """What every source and every register says, whatever its connector."""

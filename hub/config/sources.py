@@ -69,6 +69,13 @@ class File:
     production: bool
 
     @cached_property
+    def sources(self) -> frozenset[str]:
+        """The names of the sources in it, good or bad."""
+        top = self.document.value
+        named = top.get("sources") if isinstance(top, dict) else None
+        return frozenset(named if isinstance(named, dict) else ())
+
+    @cached_property
     def borrowed_by_defaults(self) -> Mapping[KeyPath, Borrowed]:
         return {path[1:]: one for path, one in self.borrowed.items() if path[:1] == ("defaults",)}
 

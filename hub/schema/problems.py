@@ -34,6 +34,7 @@ CODES = {
     "DIRECTIVE_LIMIT": "The query has too many directives.",
     "ROOT_FIELD_LIMIT": "The query has too many root fields.",
     "DUPLICATE_LIMIT": "The query repeats too many fields within a selection.",
+    "FILTER_LIMIT": "The filter is put together from too many filters, or too deeply: ask with fewer.",
     "COST_LIMIT": "The answer may hold too many objects: ask for smaller pages.",
     "RATE_LIMIT": "The caller asked too often: try again after extensions.retryAfter seconds.",
     "CONCURRENCY_LIMIT": "Too many operations of the caller are under way: wait for some to end.",

@@ -7,31 +7,29 @@ from zoneinfo import available_timezones
 import strawberry
 
 from hub.errors import QueryError
-from hub.model import AppealOrder, Dimension, SourceClass, SourceRecord
+from hub.model import SourceClass, SourceRecord
 from hub.schema.context import Info
+from hub.schema.counts import AppealStatistics, StatisticsWanted
 from hub.schema.cursors import read_cursor, read_number_cursor
 from hub.schema.directives import Cost, assumed, paged
 from hub.schema.ids import GlobalId, numbers, read_id
 from hub.schema.inputs import AppealFilterInput, appeal_filter, page_size
+from hub.schema.paging import After, First, Node
 from hub.schema.scalars import ChangeNumber
 from hub.schema.types import (
-    After,
     Appeal,
     AppealConnection,
-    AppealStatistics,
     AppealWanted,
     Change,
-    First,
-    Node,
     RejectedTicket,
     RejectedTicketConnection,
     Source,
-    StatisticsWanted,
 )
 from hub.store.reads import AppealQuery
+from hub.wanted import AppealOrder, Bucket, Dimension, Moment, StatisticsQuery
 
 MOST_NODES = 100
-MOST_DIMENSIONS = 3
+MOST_DIMENSIONS = 5
 _PAGE = 20
 
 Filter = Annotated[AppealFilterInput | None, strawberry.argument(description="Which appeals; all when left out.")]
@@ -135,13 +133,20 @@ async def rejected_tickets(
 def appeal_statistics(
     filter: Filter = strawberry.UNSET,  # noqa: A002  # the argument's name in the API
     group_by: Annotated[
-        list[Dimension] | None, strawberry.argument(description="What to count by, three at most together.")
+        list[Dimension] | None,
+        strawberry.argument(description=f"What to count by, {MOST_DIMENSIONS} at most together."),
     ] = strawberry.UNSET,
+    bucket: Annotated[
+        Bucket | None, strawberry.argument(description="Stretches of time to count by as well.")
+    ] = strawberry.UNSET,
+    moment: Annotated[
+        Moment, strawberry.argument(description="Which time of an appeal says in which bucket it is counted.")
+    ] = Moment.CREATED,
     timezone: Annotated[
-        str, strawberry.argument(description="The zone whose days are counted, as in the tz database.")
+        str, strawberry.argument(description="The zone whose clocks cut the buckets, as in the tz database.")
     ] = "Asia/Shanghai",
 ) -> AppealStatistics:
-    dimensions = list(dict.fromkeys(group_by or ()))
+    dimensions = tuple(dict.fromkeys(group_by or ()))
     if len(dimensions) > MOST_DIMENSIONS:
         raise QueryError(
             "BAD_INPUT",
@@ -151,7 +156,8 @@ def appeal_statistics(
         )
     if timezone not in _zones():
         raise QueryError("BAD_INPUT", f"timezone: {timezone!r} is not in the tz database", hint="try Asia/Shanghai")
-    return cast("AppealStatistics", StatisticsWanted(appeal_filter(filter or None), dimensions, timezone))  # as above
+    query = StatisticsQuery(appeal_filter(filter or None), dimensions, bucket or None, moment, timezone)
+    return cast("AppealStatistics", StatisticsWanted(query))  # as above
 
 
 @cache
@@ -177,7 +183,7 @@ class Query:
     )
     appeal_statistics: AppealStatistics = strawberry.field(
         resolver=appeal_statistics,
-        description="Appeals counted, grouped by up to three dimensions.",
+        description="Appeals counted, in groups by any of their values and by stretches of time.",
         directives=[Cost(weight="100")],
     )
     node: Node | None = strawberry.field(resolver=node, description="Anything by its global id; null when unknown.")

@@ -1,7 +1,8 @@
-"""The store: lanes, tickets and pushes on their way, and what is served. Each public method is one transaction."""
+"""The store: lanes, what is on its way in and out, and what is served. Each public method is one transaction."""
 
 from hub.store.counted import Counted
 from hub.store.database import Database
+from hub.store.deliveries import Deliveries
 from hub.store.drifts import Drifts
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
@@ -23,6 +24,7 @@ class Store:
         self.quick = Quick(database)
         self.counted = Counted(self.reads, self.quick)
         self.drifts = Drifts(database)
+        self.deliveries = Deliveries(database)
 
     @classmethod
     async def open(cls, url: str) -> "Store":

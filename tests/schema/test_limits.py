@@ -108,7 +108,9 @@ BOMB = (
         ),
         pytest.param('{ appeals(filter: {text: "' + "长" * 201 + '"}) { totalCount } }', "BAD_INPUT", id="a long text"),
         pytest.param(
-            "{ appealStatistics(groupBy: [SOURCE, KIND, DAY, AREA]) { count } }", "BAD_INPUT", id="4 dimensions"
+            "{ appealStatistics(groupBy: [SOURCE, KIND, TOPIC, GRID, AREA, STATUS]) { count } }",
+            "BAD_INPUT",
+            id="6 dimensions",
         ),
         pytest.param(
             "query A { lastChangeNumber } query B { lastChangeNumber }", "BAD_INPUT", id="two operations, no name"
