@@ -116,7 +116,8 @@ class EndpointKeys(Options):
     """true adds the headers of CloudEvents 1.0, binary mode."""
     secrets: tuple[Secret, ...] = Field((), max_length=4)
     """What messages are signed with, `whsec_…` by HMAC-SHA256, `whsk_…` by ed25519; all of them sign, so that the old
-    and the new are good while they are exchanged. Without any, nothing is sent."""
+    and the new are good while they are exchanged. Without any, the hub signs with one that it makes itself:
+    `hub endpoints NAME --rotate`."""
     auth: Auth | None = None
     """How the hub proves who it is beside that."""
     insecure: StrictBool = False

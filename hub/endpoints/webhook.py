@@ -43,7 +43,7 @@ def carrier_of(keys: EndpointKeys, folder: Path, zone: ZoneInfo, own: Iterable[i
         if not secrets:
             raise SourceRefused(
                 "it has no secret to sign with",
-                hint="write `secrets`",
+                hint="write `secrets`, or make one by `hub endpoints NAME --rotate`",
             )
         return Webhook(keys, map(signer, secrets), secrets)
 

@@ -17,8 +17,10 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    ValueNode,
     VariableNode,
     get_named_type,
     is_composite_type,
@@ -29,6 +31,7 @@ from hub.errors import QueryError
 from hub.schema.directives import Cost, ListSize
 
 _UNTOLD = 10  # what a list holds of which the schema says nothing
+_GIVEN = {"_entities"}  # lists of what was given, one for one
 
 
 class _Page(NamedTuple):
@@ -98,12 +101,21 @@ class _Counting:
         if node.selection_set is None or not is_composite_type(kind):
             return told.weight
         below = self.selections(node.selection_set, kind, self.page(node, told.size))
-        if not told.is_list:
-            return told.weight + 1 + below
+        return told.weight + (self.rows(node, told, page) * (1 + below) if told.is_list else 1 + below)
+
+    def rows(self, node: FieldNode, told: "_Told", page: _Page | None) -> int:
+        """How many a list may hold."""
+        if node.name.value in _GIVEN:
+            return sum(self.length(argument.value) for argument in node.arguments or ())
         if page is not None and node.name.value in page.lists:
-            return told.weight + page.size * (1 + below)
-        assumed = told.size.assumed_size if told.size else None
-        return told.weight + (assumed or _UNTOLD) * (1 + below)
+            return page.size
+        return (told.size and told.size.assumed_size) or _UNTOLD
+
+    def length(self, value: ValueNode) -> int:
+        if isinstance(value, ListValueNode):
+            return len(value.values)
+        given = self.variables.get(value.name.value) if isinstance(value, VariableNode) else None
+        return len(given) if isinstance(given, list) else 1
 
     def page(self, node: FieldNode, size: ListSize | None) -> _Page | None:
         """How long the lists of a connection are; None for a field that is none."""
