@@ -55,6 +55,10 @@ ENVIRONMENT = {
             "`/schema.graphql` and introspection are off."
         ),
     ),
+    "HUB_SUBGRAPH": (
+        "",
+        "`1`: a gateway composes this hub, and may ask `_service { sdl }` in production as well.",
+    ),
     "HUB_SECRET_KEY": (
         "",
         (

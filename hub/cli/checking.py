@@ -58,6 +58,13 @@ def graphql_schema() -> str:
     return schema_sdl()
 
 
+def subgraph_schema() -> str:
+    """The GraphQL schema as a gateway of Apollo Federation composes it."""
+    from hub.schema.schema import schema
+
+    return schema().subgraph_sdl
+
+
 def _line(mistake: Mistake) -> str:
     return str(visible(mistake))
 

@@ -23,7 +23,7 @@ class Store:
         self.pushes = Pushes(database)
         self.reads = Reads(database)
         self.quick = Quick(database)
-        self.counted = Counted(self.reads, self.quick)
+        self.counted = Counted(self.quick)
         self.drifts = Drifts(database)
         self.deliveries = Deliveries(database)
         self.endpoints = Endpoints(database)
