@@ -18,7 +18,7 @@ def test_a_key_is_made_shown_once_listed_and_revoked(city: City) -> None:
     revoked = city.hub("revoke-key", key.id if key else "")
     after = json.loads(city.hub("keys", "--json").stdout)["keys"]
 
-    assert nothing.stdout == "there are none: run `hub add-key NAME`\n"
+    assert nothing.stdout == "there are no keys: run `hub add-key NAME`\n"
     assert key is not None
     assert "holds until" in listed.stdout
     assert "appeals:write sources:manage" in listed.stdout
@@ -31,4 +31,4 @@ def test_a_key_that_there_is_not_cannot_be_revoked(city: City) -> None:
     done = city.hub("revoke-key", "abc")
 
     assert done.returncode == 2
-    assert "there is no key 'abc'; run `hub keys`" in done.stderr
+    assert done.stderr == "Error: there is no key 'abc'\n  run `hub keys`\n"

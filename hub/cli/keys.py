@@ -14,6 +14,9 @@ from hub.keys import new_key
 from hub.model import KeyRecord, Scope
 
 
+_NONE = "there are no keys: run `hub add-key NAME`"
+
+
 def keys(asked: Asked) -> int:
     """List the keys, those that hold no more included."""
     config = _configured(asked)

@@ -22,14 +22,14 @@ from hub.wanted import AppealOrder, Bucket, Dimension, Moment
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-def _describe(words: type[_Word], name: str, description: str, meanings: dict[_Word, str]) -> None:
-    """Make an enum of the domain one of the schema; its members' names are the names in GraphQL."""
+def describe(words: type[_Word], name: str, description: str, meanings: dict[_Word, str]) -> None:
+    """Make an enum one of the schema; its members' names are the names in GraphQL."""
     strawberry.enum(words, name=name, description=description)
     for value in words.__strawberry_definition__.values:  # type: ignore[attr-defined]  # strawberry.enum has just put it there
         value.description = meanings[words[value.name]]
 
 
-_describe(
+describe(
     Status,
     "AppealStatus",
     "Where an appeal stands.",
@@ -49,7 +49,7 @@ _describe(
         Status.UNKNOWN: "The source's word has no meaning here; see `statusText`.",
     },
 )
-_describe(
+describe(
     Kind,
     "AppealKind",
     "What the resident wants.",
@@ -65,7 +65,7 @@ _describe(
         Kind.UNKNOWN: "The source's word has no meaning here; see `kindText`.",
     },
 )
-_describe(
+describe(
     Urgency,
     "AppealUrgency",
     "How pressing an appeal is.",
@@ -76,7 +76,7 @@ _describe(
         Urgency.UNKNOWN: "The source's word has no meaning here.",
     },
 )
-_describe(
+describe(
     Channel,
     "AppealChannel",
     "How the resident reached the source.",
@@ -98,7 +98,7 @@ _describe(
         Channel.UNKNOWN: "The source does not say, or its word has no meaning here.",
     },
 )
-_describe(
+describe(
     Satisfaction,
     "Satisfaction",
     "What the resident thought of the result when asked.",
@@ -111,7 +111,7 @@ _describe(
         Satisfaction.UNKNOWN: "The source's word has no meaning here.",
     },
 )
-_describe(
+describe(
     SourceClass,
     "SourceClass",
     "What sort of system a source is.",
@@ -122,7 +122,7 @@ _describe(
         SourceClass.HUB: "一站式平台: the hub itself, where appeals are submitted to it.",
     },
 )
-_describe(
+describe(
     DriftKind,
     "DriftKind",
     "How the tickets of a source came to differ from what was usual.",
@@ -133,7 +133,7 @@ _describe(
         DriftKind.WORD_UNKNOWN: "A word that no map knows.",
     },
 )
-_describe(
+describe(
     Integration,
     "IntegrationMode",
     "How a hotline joined 12345.",
@@ -144,7 +144,7 @@ _describe(
         Integration.SUB_CENTRE: "设分中心: its number and seats are kept as a sub-centre.",
     },
 )
-_describe(
+describe(
     ChangeType,
     "ChangeType",
     "What a change says happened to an appeal.",
@@ -159,7 +159,7 @@ _describe(
         ChangeType.SUPERVISED: "督办: it was put under supervision.",
     },
 )
-_describe(
+describe(
     AppealOrder,
     "AppealOrder",
     "The order a list of appeals comes in. Equal times are ordered by id, so that pages never overlap.",
@@ -171,7 +171,7 @@ _describe(
         AppealOrder.DUE_ASC: "Soonest due first, by `dueAt`; those without a deadline last.",
     },
 )
-_describe(
+describe(
     Dimension,
     "AppealDimension",
     "What appeals can be counted by.",
@@ -189,7 +189,7 @@ _describe(
         Dimension.ORIGIN_HOTLINE: "The hotline first called, where lines were merged.",
     },
 )
-_describe(
+describe(
     Bucket,
     "TimeBucket",
     "Stretches of time, by the clocks of a zone, that appeals can be counted by.",
@@ -202,7 +202,7 @@ _describe(
         Bucket.YEAR: "A year of the calendar.",
     },
 )
-_describe(
+describe(
     Moment,
     "AppealMoment",
     "The time of an appeal that says in which bucket it is counted.",
@@ -214,7 +214,7 @@ _describe(
         Moment.CLOSED: "`closedAt`: when it was closed.",
     },
 )
-_describe(
+describe(
     Action,
     "AppealAction",
     "What a person may do to an appeal at the hub.",
