@@ -12,7 +12,8 @@ help: ## what can be made
 
 demo: $(VENV)/.installed ## a made-up city behind http://127.0.0.1:8000/graphql, until Ctrl-C
 	@# GraphiQL is built beside the city, for it takes half a minute, and fails where npm cannot be reached.
-	@exec $(BIN)/python -m replica.demo $(MAKE) -s graphiql
+	@# Make's own word for itself would have `make -n` run this line.
+	@exec $(BIN)/python -m replica.demo make -s graphiql
 
 graphiql: hub/schema/graphiql/index.html ## the page at /graphiql, built by npm and Vite; `make demo` does so by itself
 

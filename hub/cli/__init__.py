@@ -342,16 +342,18 @@ class Schema(StrEnum):
     """What can be described."""
 
     GRAPHQL = "graphql"
+    SUBGRAPH = "subgraph"
     CONNECTORS = "connectors"
 
 
 @app.command(short_help="Print the schema of GraphQL or of connectors.yaml.")
-def schema(of: Annotated[Schema, typer.Argument(metavar="graphql|connectors", show_default=False)]) -> int:
-    """Print the GraphQL schema, or the JSON Schema of connectors.yaml for editors."""
-    from hub.cli.checking import connectors_schema, graphql_schema
+def schema(of: Annotated[Schema, typer.Argument(metavar="graphql|subgraph|connectors", show_default=False)]) -> int:
+    """Print the GraphQL schema for clients or for gateways, or the JSON Schema of connectors.yaml for editors."""
+    from hub.cli.checking import connectors_schema, graphql_schema, subgraph_schema
 
-    # The first ends with a newline of its own.
-    typer.echo((graphql_schema() if of is Schema.GRAPHQL else connectors_schema()).removesuffix("\n"))
+    printed = {Schema.GRAPHQL: graphql_schema, Schema.SUBGRAPH: subgraph_schema, Schema.CONNECTORS: connectors_schema}
+    # Those of GraphQL end with a newline of their own.
+    typer.echo(printed[of]().removesuffix("\n"))
     return 0
 
 

@@ -27,6 +27,7 @@ from hub.model import (
 from hub.schema import words  # noqa: F401  # makes the domain's enums the schema's, before a type mentions one
 from hub.schema.context import ChangesWanted, Info
 from hub.schema.cursors import read_number_cursor, write_cursor
+from hub.schema.directives import Cost, paged
 from hub.schema.inputs import page_size
 from hub.schema.paging import After, Edge, First, Node, PageInfo, backward, edges, forward
 from hub.schema.scalars import JSON, ChangeNumber
@@ -130,7 +131,9 @@ class Drift:
         )
 
 
-@strawberry.type(description="One legacy system that appeals come from: a hotline or a platform.")
+@strawberry.federation.type(
+    description="One legacy system that appeals come from: a hotline or a platform.", keys=["id", "name"]
+)
 class Source(Node):
     name: str = strawberry.field(description="Its name in connectors.yaml, such as `housing`.")
     title: str = strawberry.field(description="Its name for people.")
@@ -192,7 +195,7 @@ class FieldChange:
     after: JSON | None = strawberry.field(description="What it became. Null for personal data, as above.")
 
 
-@strawberry.type(description="One entry of the append-only log of what happened to appeals.")
+@strawberry.federation.type(description="One entry of the append-only log of what happened to appeals.", keys=["id"])
 class Change(Node):
     number: ChangeNumber = strawberry.field(
         description="Its place in the log. Numbers only ever rise; some are left out. Resume `appealChanged` after it."
@@ -258,7 +261,7 @@ class Event:
         return cls(at=event.at, text=event.text, by=event.by, status=event.status, status_text=event.status_text)
 
 
-@strawberry.type(description="One appeal (诉求) of a resident, whichever system it came from.")
+@strawberry.federation.type(description="One appeal (诉求) of a resident, whichever system it came from.", keys=["id"])
 class Appeal(Node):
     external_id: str = strawberry.field(description="Its id in its source.")
     version: int = strawberry.field(description="How often it was written: 1 when new, one more for every change.")
@@ -314,7 +317,9 @@ class Appeal(Node):
         return ChangeConnection.of(await info.context.changes.load(wanted), resumed=bool(after))
 
     source: Source = strawberry.field(resolver=_source, description="The system it came from.")
-    changes: ChangeConnection = strawberry.field(resolver=_changes, description="What happened to it, oldest first.")
+    changes: ChangeConnection = strawberry.field(
+        resolver=_changes, description="What happened to it, oldest first.", directives=[paged("first")]
+    )
 
     @classmethod
     def of(cls, stored: StoredAppeal) -> "Appeal":
@@ -402,6 +407,7 @@ class AppealConnection:
     total_count: int = strawberry.field(
         resolver=_total_count,
         description="How many appeals the filter finds in all. Counted anew each time it is asked.",
+        directives=[Cost(weight="10")],
     )
 
     @classmethod
@@ -409,7 +415,9 @@ class AppealConnection:
         return cls(fetch=_Fetch(reads, query))
 
 
-@strawberry.type(description="A ticket that does not read as an appeal: set aside until the source's map is mended.")
+@strawberry.federation.type(
+    description="A ticket that does not read as an appeal: set aside until the source's map is mended.", keys=["id"]
+)
 class RejectedTicket(Node):
     external_id: str = strawberry.field(description="Its id in its source.")
     reason: str = strawberry.field(description="Why it was set aside.")
