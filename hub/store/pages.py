@@ -99,8 +99,9 @@ class _Shape:
 def _general(query: AppealQuery, columns: tuple[str, ...]) -> Attempt:
     """Let the planner choose between the index in whose order the page is, and those of its conditions."""
     parameters = Parameters()
-    keys, bounds, rest = _led(query, parameters.bind)
-    found = conditions(rest, parameters.bind, "a")
+    lead = _lead(query)
+    keys, bounds = _led(query, parameters.bind, lead)
+    found = conditions(_besides(query, lead), parameters.bind, "a")
     return _attempt(query, columns, parameters, keys, bounds, found, anew=not by_one_value_each(query.filter))
 
 
@@ -113,7 +114,7 @@ def _in_one_area(query: AppealQuery) -> bool:
 def _of_area(query: AppealQuery, columns: tuple[str, ...]) -> Attempt:
     """Walk the index on (area, status, created_at, id): it holds the page as it is, if the area has no parts."""
     parameters = Parameters()
-    keys, bounds, _ = _led(query, parameters.bind, "status")
+    keys, bounds = _led(query, parameters.bind, "status")
     area = query.filter.area[0]
     same, last = parameters.bind(area), parameters.bind(area + LAST_CHARACTER)
     found = [
@@ -126,8 +127,9 @@ def _of_area(query: AppealQuery, columns: tuple[str, ...]) -> Attempt:
 def _walk(query: AppealQuery, columns: tuple[str, ...], steps: int) -> Attempt:
     """Walk past appeals in the order of the page, and take those that match: so many do that it fills soon."""
     parameters = Parameters()
-    keys, bounds, rest = _led(query, parameters.bind)
-    found = conditions(rest, parameters.bind, "a")
+    lead = _lead(query)
+    keys, bounds = _led(query, parameters.bind, lead)
+    found = conditions(_besides(query, lead), parameters.bind, "a")
     return _attempt(query, columns, parameters, keys, bounds, found, steps=steps, enough=query.size + 1)
 
 
@@ -165,17 +167,19 @@ def _stretch(query: AppealQuery, columns: tuple[str, ...], *, timed: bool) -> At
     return _attempt(query, columns, parameters, keys, bounds, found, anew=True, part=True)
 
 
-def _led(
-    query: AppealQuery, bind: Bind, lead: str | None = None
-) -> tuple[tuple[str, ...], Sequence[str], AppealFilter]:
-    """The keys of the index to walk, the bounds of its range, and what is wanted besides."""
-    key, wanted = _ORDERS[query.order][0], query.filter
-    if key == "created_at":
-        lead = lead or next((name for name in _LEADS if len(getattr(wanted, name)) == 1), None)
+def _lead(query: AppealQuery) -> str | None:
+    """The column with one wanted value that an index has before the time, so that it holds the list in its order."""
+    if _ORDERS[query.order][0] != "created_at":
+        return None
+    return next((name for name in _LEADS if len(getattr(query.filter, name)) == 1), None)
+
+
+def _led(query: AppealQuery, bind: Bind, lead: str | None) -> tuple[tuple[str, ...], Sequence[str]]:
+    """The keys of the index to walk, and the bounds of its range."""
+    key = _ORDERS[query.order][0]
     if lead is None:
-        return (key, "id"), _after(query, (key, "id"), bind), wanted
-    value = bind(str(getattr(wanted, lead)[0]))
-    others: dict[str, Any] = {lead: ()}
+        return (key, "id"), _after(query, (key, "id"), bind)
+    value = bind(str(getattr(query.filter, lead)[0]))
     # As a range, not as an equality, so that the planner keeps to the index on (lead, created_at, id). It would
     # rather walk the one on created_at, and that is endless for closed appeals, none of which are new.
     bounds = {">": f"a.{lead} >= {value}", "<": f"a.{lead} <= {value}"}
@@ -183,7 +187,13 @@ def _led(
         # The cursor is the bound on its own side: beside another one the index would not be entered there.
         del bounds[_beyond(query)]
     keys = (lead, key, "id")
-    return keys, [*bounds.values(), *_after(query, keys, bind, value)], replace(wanted, **others)
+    return keys, [*bounds.values(), *_after(query, keys, bind, value)]
+
+
+def _besides(query: AppealQuery, lead: str | None) -> AppealFilter:
+    """What is wanted besides the lead."""
+    others: dict[str, Any] = {lead: ()} if lead else {}
+    return replace(query.filter, **others)
 
 
 def _after(query: AppealQuery, keys: tuple[str, ...], bind: Bind, lead: str | None = None) -> list[str]:

@@ -3,7 +3,7 @@
 import asyncio
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence
 from contextvars import ContextVar
 from typing import Any, TypeAlias
 
@@ -13,7 +13,7 @@ import orjson
 from hub.errors import StoreUnavailable
 from hub.store import pages
 from hub.store.database import Database
-from hub.store.pages import REMEMBERED
+from hub.store.pages import REMEMBERED, Attempt
 from hub.store.reads import AppealQuery
 from hub.store.search import Sought
 
@@ -42,16 +42,10 @@ class Quick:
         """One row more than asked for, where there is one, in the direction of reading."""
         if query.filter.text:
             await self._know_frequencies()
-        rows: list[Row] = []
-        for attempt in pages.attempts(query, columns, self._frequency):
-            found = await (self._anew if attempt.anew else self._once).fetch(attempt.text, attempt.parameters)
-            if attempt.part:
-                rows += found
-                if len(rows) > query.size:
-                    return rows[: query.size + 1]
-            elif len(found) >= attempt.enough:
-                return found
-        return rows
+        return await answered(query.size, pages.attempts(query, columns, self._frequency), self._ask)
+
+    async def _ask(self, attempt: Attempt) -> list[Row]:
+        return await (self._anew if attempt.anew else self._once).fetch(attempt.text, attempt.parameters)
 
     async def _know_frequencies(self) -> None:
         """Learn which lexemes are common. What is out of date, or not known at all, costs time and nothing else."""
@@ -94,6 +88,20 @@ class Quick:
     async def close(self) -> None:
         await self._once.close()
         await self._anew.close()
+
+
+async def answered(size: int, attempts: Iterable[Attempt], ask: Callable[[Attempt], Awaitable[list[Row]]]) -> list[Row]:
+    """What the first attempt finds that finds enough."""
+    rows: list[Row] = []
+    for attempt in attempts:
+        found = await ask(attempt)
+        if not attempt.part and len(found) >= attempt.enough:
+            return found
+        if attempt.part:
+            rows += found
+            if len(rows) > size:
+                break
+    return rows[: size + 1]
 
 
 _FREQUENCIES = """
