@@ -9,9 +9,10 @@ from typing import Any
 import asyncpg
 
 from bench import city
-from hub.model import AppealFilter, AppealOrder, Status
+from hub.model import Status
 from hub.schema.cursors import write_cursor
 from hub.store.reads import Position
+from hub.wanted import AppealFilter, AppealOrder
 
 Ask = Callable[[str, Mapping[str, Any]], Any]
 """Sends a query with its variables, and gives the data that is answered."""

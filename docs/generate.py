@@ -28,6 +28,7 @@ from hub.cli import app
 from hub.config.models import FileKeys, SourceKeys
 from hub.connectors import REGISTRY
 from hub.connectors.base import Options, texts_below
+from hub.endpoints.options import EndpointKeys
 from hub.mapping.rules import APPEAL, ATTRIBUTES, ENTRY, EVENT, Rule
 from hub.schema.limits import Limits
 from hub.schema.problems import CODES
@@ -52,6 +53,17 @@ ENVIRONMENT = {
         (
             "`production`: a secret in clear in connectors.yaml is a mistake; the query page, GraphiQL, "
             "`/schema.graphql` and introspection are off."
+        ),
+    ),
+    "HUB_SUBGRAPH": (
+        "",
+        "`1`: a gateway composes this hub, and may ask `_service { sdl }` in production as well.",
+    ),
+    "HUB_SECRET_KEY": (
+        "",
+        (
+            "The key with which the hub keeps the secrets that it makes for endpoints: what `openssl rand -base64 32` "
+            "prints, the same for every process."
         ),
     ),
     "HUB_LIMITS": (
@@ -126,6 +138,8 @@ def connectors_page() -> str:
         table = shelf.of(name).table(connector.options_type)
         parts += [f"## Connector `{name}`", _first_paragraph(connector), table]
         parts += shelf.nested("###", of=name)
+    parts += ["## Every endpoint", _first_paragraph(EndpointKeys), shelf.of("endpoint").table(EndpointKeys)]
+    parts += shelf.nested("###")
     return _page("Options of connectors.yaml", *parts)
 
 
@@ -170,6 +184,8 @@ class _Shelf:
         here = f"{path}.{key}" if path else key
         if models == [Rule]:
             return "[rules](mapping.md)"
+        if models == [EndpointKeys]:
+            return "[an endpoint](#every-endpoint)"
         for model in models:
             if model not in self._headings:
                 self._headings[model] = self._heading(here, model)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import datetime, timedelta
 from decimal import Decimal
 from enum import StrEnum
 from typing import Any, NamedTuple, TypeAlias
@@ -310,6 +310,132 @@ class Change:
     fields: Mapping[str, Any]
 
 
+@dataclass(frozen=True, slots=True)
+class EndpointRecord:
+    """What the store knows of one endpoint besides its deliveries; `source` is the system behind it, where it is one.
+
+    `from_start`: a new endpoint is sent the whole log; else only what happens from now on.
+    """
+
+    name: str
+    title: str
+    source: str | None = None
+    from_start: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Delivery:
+    """One change for one endpoint; `appeal` is the appeal as it reads now, field by field as JSON has it.
+
+    `tries` counts the attempts before. `again`: somebody asked to have it sent once more. `remote_id` is what the
+    endpoint's system calls the appeal, where it said so.
+    """
+
+    change: Change
+    appeal: Mapping[str, Any]
+    tries: int = 0
+    again: bool = False
+    remote_id: str | None = None
+
+
+class Outcome(StrEnum):
+    """What became of one attempt."""
+
+    DELIVERED = "delivered"
+    REFUSED = "refused"
+    """The endpoint understood, and said no: of another try little is to be hoped."""
+    FAILED = "failed"
+    """The endpoint was away, slow or in trouble."""
+    BUSY = "busy"
+    """The endpoint asks for patience: that is no fault of the change."""
+    GONE = "gone"
+    """The endpoint wants nothing more (410)."""
+
+
+@dataclass(frozen=True, slots=True)
+class Attempt:
+    """One try to deliver one change, and what became of it.
+
+    `request` and `answer` are excerpts for people, personal numbers and secrets masked; `address` is where it went.
+    """
+
+    number: int
+    appeal_id: int
+    tries: int
+    at: datetime
+    outcome: Outcome
+    took: timedelta = timedelta()
+    status: int | None = None
+    reason: str = ""
+    request: str = ""
+    answer: str = ""
+    address: str = ""
+    retry_after: timedelta | None = None
+    remote_id: str | None = None
+
+
+class EndpointState(StrEnum):
+    """How an endpoint is doing."""
+
+    WELL = "well"
+    WAITING = "waiting"
+    """Left alone for a while: it failed for every change, or asked for patience."""
+    PAUSED = "paused"
+    """Somebody stopped it."""
+    DISABLED = "disabled"
+    """It said that it wants nothing more; or connectors.yaml says so, or no longer names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointHealth:
+    """How an endpoint is doing: what waits for it, since when, and why."""
+
+    record: EndpointRecord
+    state: EndpointState
+    reason: str | None
+    waiting: int
+    """Changes of the log that it has not been shown yet, whether it wants them or not."""
+    waiting_since: datetime | None
+    parked: int
+    dead_letters: int
+    next_run_at: datetime | None
+    last_success_at: datetime | None
+    delivered: int
+    """Of its last attempts, those that went well."""
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedAppeal:
+    """An appeal whose change an endpoint did not take; a dead letter where nobody tries again by itself."""
+
+    endpoint: str
+    appeal_id: int
+    source: str
+    external_id: str
+    number: int
+    tries: int
+    due_at: datetime | None
+    dead: bool
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which deliveries to send again: every key given must hold. Of dead letters, or of all changes where `delivered`.
+
+    Numbers and times hold their first and exclude their last.
+    """
+
+    numbers: tuple[int, int] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    source: str | None = None
+    appeal_id: int | None = None
+    delivered: bool = False
+
+
 @dataclass(slots=True)
 class Tally:
     """What one run did, in tickets. `repeated` counts ids that came again in one page (the later won)."""
@@ -378,50 +504,3 @@ class SourceHealth:
     rejected: int
     pending: int
     newest_at: datetime | None
-
-
-class AppealOrder(StrEnum):
-    """The orders a list of appeals comes in; each is made strict by the appeal's id."""
-
-    CREATED_DESC = "CREATED_DESC"
-    CREATED_ASC = "CREATED_ASC"
-    UPDATED_DESC = "UPDATED_DESC"
-    UPDATED_ASC = "UPDATED_ASC"
-    DUE_ASC = "DUE_ASC"
-
-
-@dataclass(frozen=True, slots=True)
-class TimeRange:
-    """`since` ≤ time < `until`; either end may be open."""
-
-    since: datetime | None = None
-    until: datetime | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class AppealFilter:
-    """Which appeals: every field given must hold. `area` and `topic` match by prefix (a division holds its parts)."""
-
-    status: tuple[Status, ...] = ()
-    kind: tuple[Kind, ...] = ()
-    source: tuple[str, ...] = ()
-    area: tuple[str, ...] = ()
-    topic: tuple[str, ...] = ()
-    urgency: tuple[Urgency, ...] = ()
-    channel: tuple[Channel, ...] = ()
-    created: TimeRange = TimeRange()
-    updated: TimeRange = TimeRange()
-    due: TimeRange = TimeRange()
-    text: str = ""
-
-
-class Dimension(StrEnum):
-    """What appeals can be counted by. Days are those of Asia/Shanghai unless the query names another zone."""
-
-    SOURCE = "SOURCE"
-    STATUS = "STATUS"
-    KIND = "KIND"
-    TOPIC = "TOPIC"
-    URGENCY = "URGENCY"
-    AREA = "AREA"
-    DAY = "DAY"

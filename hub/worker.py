@@ -1,20 +1,22 @@
-"""The loop over lanes: claim the one that is due, run its source, again. As many processes as one likes."""
+"""The loop over lanes: claim the one that is due, run its source or endpoint, again. As many processes as one likes."""
 
 import asyncio
 import random
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import timedelta
+from typing import Any, TypeAlias
 
 import structlog
 
-from hub.config import Source
-from hub.errors import LaneLost, SourceError, StoreError
+from hub import sync, webhooks
+from hub.config import Endpoint, Source
+from hub.endpoints.sealing import Vault
+from hub.errors import HubError, StoreError
 from hub.lanes import LEASE, holder
-from hub.model import Lane, Tally
-from hub.store.lanes import source_lane
+from hub.model import Lane
+from hub.store.lanes import endpoint_lane, source_lane
 from hub.store.store import Store
-from hub.sync import run
 
 _log = structlog.get_logger()
 
@@ -27,37 +29,54 @@ class _Run:
     failed_before: bool
 
 
-class Worker:
-    """Pulls every enabled source on its schedule until cancelled. At most `concurrency` sources at work at once.
+_Begin: TypeAlias = Callable[[Lane, Callable[..., None]], Awaitable[Any]]
+"""Run a source or an endpoint under its lane; the second is told whenever there is something to be heard of it."""
 
-    A source that hangs does no work: after `patience` without a page its run goes on waiting, but holds no place. So
-    however many hang, and whether or not they ever did before, the others wait for that long at most. They do not even
-    wait for sources that failed last time, which get half of the places.
+
+class Worker:
+    """Pulls every enabled source on its schedule, and tells every enabled endpoint what changed, until cancelled.
+
+    At most `concurrency` of them at work at once. A source that hangs does no work: after `patience` without a page its
+    run goes on waiting, but holds no place. So however many hang, and whether or not they ever did before, the others
+    wait for that long at most. They do not even wait for sources that failed last time, which get half of the places.
     """
 
     def __init__(
         self,
         store: Store,
         sources: Iterable[Source],
+        endpoints: Iterable[Endpoint] = (),
         *,
+        vault: Vault | None = None,
         concurrency: int = 64,
         lease: timedelta = LEASE,
         idle: timedelta = timedelta(seconds=0.5),
         patience: timedelta = timedelta(seconds=5),
     ) -> None:
         self._store = store
-        self.take(sources)
-        self._concurrency = concurrency
+        self._vault = vault or Vault()
         self._lease = lease
+        self.take(sources, endpoints)
+        self._concurrency = concurrency
         self._idle = idle.total_seconds()
         self._patience = patience.total_seconds()
         self._runs: set[_Run] = set()
         self._holder = holder()
         self._away = False
 
-    def take(self, sources: Iterable[Source]) -> None:
+    def take(self, sources: Iterable[Source], endpoints: Iterable[Endpoint] = ()) -> None:
         """Work on these from now on; a run under way goes on to its end with what it began with."""
-        self._sources = {source_lane(source.name): source for source in sources if source.enabled}
+        pulled = {source_lane(source.name): self._pulls(source) for source in sources if source.enabled}
+        told = {endpoint_lane(each.name): self._tells(each) for each in endpoints if each.enabled}
+        self._lanes = pulled | told
+
+    def _pulls(self, source: Source) -> _Begin:
+        return lambda lane, heard: sync.run(source, self._store, lane, lease=self._lease, watch=heard)
+
+    def _tells(self, endpoint: Endpoint) -> _Begin:
+        return lambda lane, heard: webhooks.run(
+            endpoint, self._store, lane, vault=self._vault, lease=self._lease, watch=heard
+        )
 
     async def run_forever(self) -> None:
         """Work until cancelled; lanes held then are given back in the middle of their run."""
@@ -90,7 +109,7 @@ class Worker:
     async def _claim(self, *, failing: bool) -> Lane | None:
         """The next lane that is due. While the database is away there is none, which is told once."""
         try:
-            lane = await self._store.lanes.claim(self._holder, self._lease, list(self._sources), failing=failing)
+            lane = await self._store.lanes.claim(self._holder, self._lease, list(self._lanes), failing=failing)
         except StoreError as error:
             if not self._away:
                 _log.warning("cannot claim, and tries until it can", reason=str(error))
@@ -105,7 +124,7 @@ class Worker:
         """How long to wait before the next claim, in seconds: until a lane is due, or for a while."""
         pause = self._by_chance()
         try:
-            due = await self._store.lanes.next_due(list(self._sources))
+            due = await self._store.lanes.next_due(list(self._lanes))
         except StoreError:
             return pause
         return pause if due is None else min(pause, due.total_seconds())
@@ -115,17 +134,17 @@ class Worker:
         return self._idle * random.uniform(0.5, 1.5)  # noqa: S311  # not a secret
 
     async def _work(self, lane: Lane, begun: _Run) -> None:
-        """One run. A source that fails, a lane that is lost or a database that is away ends this run and no other."""
-        source = self._sources[lane.name]
+        """One run. One that fails, a lane that is lost or a database that is away ends this run and no other."""
+        kind, _, name = lane.name.partition(":")
 
-        def heard(_tally: Tally, _total: int | None) -> None:
+        def heard(*_: object) -> None:
             begun.heard_at = asyncio.get_running_loop().time()
 
         try:
-            await run(source, self._store, lane, lease=self._lease, watch=heard)
-        except (SourceError, LaneLost, StoreError) as error:
-            _log.warning("run failed", source=source.name, reason=str(error), failures=lane.failures + 1)
-        except Exception:  # noqa: BLE001  # a mistake of ours in one source must not stop the others
-            _log.exception("run failed by a mistake of the hub's", source=source.name)
+            await self._lanes[lane.name](lane, heard)
+        except HubError as error:
+            _log.warning("run failed", **{kind: name}, reason=str(error), failures=lane.failures + 1)
+        except Exception:  # noqa: BLE001  # a mistake of ours in one of them must not stop the others
+            _log.exception("run failed by a mistake of the hub's", **{kind: name})
         finally:
             self._runs.discard(begun)

@@ -77,6 +77,11 @@ SCHEMA_CANNOT_SEE = {
     *("broker-without-a-queue", "broker-without-a-stream", "broker-without-topics"),
     *("broker-encoding-unknown", "broker-records-in-csv"),
     "open311-window-too-long",
+    *("endpoint-answer-too-long", "endpoint-at-the-metadata", "endpoint-in-a-private-network"),
+    *("endpoint-network-is-none", "endpoint-only-unknown-field", "endpoint-only-unknown-source", "endpoint-over-http"),
+    *("endpoint-named-like-a-source", "endpoint-secret-in-clear", "endpoint-secret-of-no-form"),
+    *("endpoint-short-secret", "push-encoding-unknown", "push-in-a-private-network", "push-login-by-cookies"),
+    *("push-signs-a-message", "push-text-without-type", "push-value-unknown", "push-words-of-no-field"),
     *("alias-of-a-platform", "alias-of-an-alias", "alias-of-itself", "alias-of-nobody"),
     *("outward-reads-back-otherwise", "outward-without-a-map"),
     *("body-text-without-type", "text-names-no-value", "text-needs-since", "text-needs-start", "send-encoding-unknown"),
@@ -273,7 +278,9 @@ def replaced(value: Any, path: tuple[str | int, ...], new: str) -> Any:
 
 
 @pytest.mark.parametrize("secret", ["canary'q\"\\x", "[?canary"])
-@pytest.mark.parametrize("name", ["chinese-keys", "every-paging", "files", "graphql", "open311", "soap", "sql"])
+@pytest.mark.parametrize(
+    "name", ["chinese-keys", "endpoints", "every-paging", "files", "graphql", "open311", "soap", "sql"]
+)
 def test_a_secret_is_never_shown_wherever_it_stands(name, secret, tmp_path):
     whole = read((CONFIGS / f"{name}.good.yaml").read_bytes()).value
     environ = ENVIRON | {"SECRET": secret}

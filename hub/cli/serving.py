@@ -17,11 +17,12 @@ from hub.cli.asked import Asked, opened
 from hub.cli.connections import Connection
 from hub.cli.stopping import Stopped, until_stopped
 from hub.cli.voice import answer, counted
-from hub.config import Config, Source
+from hub.config import Config
 from hub.config.watching import News, WatchedFile
+from hub.endpoints.sealing import Vault
 from hub.errors import HubError, StoreError
-from hub.model import AppealFilter
 from hub.store.store import Store
+from hub.wanted import AppealFilter
 from hub.worker import Worker
 
 _PATIENCE = 3  # seconds that open requests and subscriptions get to end by themselves
@@ -30,12 +31,13 @@ _LONGEST_MESSAGE = 2**20  # bytes of one WebSocket message, before anything is p
 
 _log = structlog.get_logger()
 
-_Take: TypeAlias = Callable[[Mapping[str, Source]], None]
-"""Goes on with the sources as they are in the file now."""
+_Take: TypeAlias = Callable[[Config], None]
+"""Goes on with what the file says now."""
 
 
 def serve(asked: Asked, host: str, port: int, concurrency: int | None) -> int:
     """Serve the API, and work on the sources unless `concurrency` is None. Raises HubError when the port is taken."""
+    os.environ["HUB_PORT"] = str(port)  # Whoever reads the file learns where the hub itself is.
     config = asked.configuration()
     # What cannot be meant is told before anything is started.
     settings.limits(os.environ)
@@ -74,11 +76,12 @@ async def _serve(asked: Asked, config: Config, listener: socket.socket, concurre
             answer(asked, facts, f"serving {url}   ({held})")
 
         pushing = dict(config.pulled)
-        takers: list[_Take] = [lambda sources: _replace(pushing, sources)]
+        takers: list[_Take] = [lambda now: _replace(pushing, now.pulled)]
         app = create_app(
             store,
             sources=pushing,
             production=os.environ.get("HUB_ENV") == "production",
+            subgraph=settings.subgraph(os.environ),
             limits=settings.limits(os.environ),
             documents=settings.documents(os.environ),
         )
@@ -86,7 +89,7 @@ async def _serve(asked: Asked, config: Config, listener: socket.socket, concurre
             group.create_task(_api(app, listener, announce))
             if concurrency is not None:
                 worker = _worker(store, config, concurrency)
-                takers.append(lambda sources: worker.take(sources.values()))
+                takers.append(_taker(worker))
                 group.create_task(worker.run_forever())
             group.create_task(_watch(asked, store, config, takers))
 
@@ -98,16 +101,22 @@ async def _work(asked: Asked, config: Config, concurrency: int) -> None:
         worker = _worker(store, config, concurrency)
         async with asyncio.TaskGroup() as group:
             group.create_task(worker.run_forever())
-            group.create_task(_watch(asked, store, config, [lambda sources: worker.take(sources.values())]))
+            group.create_task(_watch(asked, store, config, [_taker(worker)]))
 
 
-def _replace(before: dict[str, Source], now: Mapping[str, Source]) -> None:
+def _replace(before: dict[str, Any], now: Mapping[str, Any]) -> None:
     before.clear()
     before.update(now)
 
 
 def _worker(store: Store, config: Config, concurrency: int) -> Worker:
-    return Worker(store, config.pulled.values(), concurrency=concurrency)
+    return Worker(
+        store, config.pulled.values(), config.endpoints.values(), vault=Vault.of(os.environ), concurrency=concurrency
+    )
+
+
+def _taker(worker: Worker) -> _Take:
+    return lambda now: worker.take(now.pulled.values(), now.endpoints.values())
 
 
 async def _watch(asked: Asked, store: Store, config: Config, takers: Sequence[_Take]) -> None:
@@ -119,7 +128,7 @@ async def _watch(asked: Asked, store: Store, config: Config, takers: Sequence[_T
             logs.configure(asked, logging.INFO, config.secrets | file.config.secrets)
             await _announce(store, file, news)
             for take in takers:
-                take(file.config.pulled)
+                take(file.config)
 
 
 async def _announce(store: Store, file: WatchedFile, news: News) -> None:
@@ -131,6 +140,7 @@ async def _announce(store: Store, file: WatchedFile, news: News) -> None:
     while True:
         try:
             await store.lanes.declare([source.record for source in file.config.pulled.values()], file.errors)
+            await store.deliveries.declare([endpoint.record for endpoint in file.config.endpoints.values()])
             await store.lanes.wake(news.changed)
         except StoreError:
             await asyncio.sleep(_LOOK_EVERY)

@@ -15,19 +15,21 @@ from hub.config.nodes import MAX_BYTES
 from hub.config.schedule import Schedule
 from hub.config.secrets import resolve
 from hub.config.sources import Source
+from hub.endpoints.base import Endpoint
 from hub.errors import ConfigError, Mistake
 
-__all__ = ["Config", "Reading", "Schedule", "Source", "json_schema", "load", "read_whole"]
+__all__ = ["Config", "Endpoint", "Reading", "Schedule", "Source", "json_schema", "load", "read_whole"]
 
 
 @dataclass(frozen=True, slots=True)
 class Config:
-    """What connectors.yaml says: its sources and registers by name, in file order. `timezone` is the default one."""
+    """What connectors.yaml says: its sources, registers and endpoints by name, in file order, and the default zone."""
 
     path: Path
     timezone: ZoneInfo
     sources: dict[str, Source]
     registers: dict[str, Source] = field(default_factory=dict)
+    endpoints: dict[str, Endpoint] = field(default_factory=dict)
 
     @property
     def pulled(self) -> dict[str, Source]:
@@ -36,8 +38,9 @@ class Config:
 
     @property
     def secrets(self) -> frozenset[str]:
-        """Every secret of all that is pulled, for those who must mask them."""
-        return frozenset().union(*(source.secrets for source in self.pulled.values()))
+        """Every secret of all that the file names, for those who must mask them."""
+        pulled = (source.secrets for source in self.pulled.values())
+        return frozenset().union(*pulled, *(endpoint.secrets for endpoint in self.endpoints.values()))
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,7 +50,7 @@ class Reading:
     config: Config
     mistakes: tuple[Mistake, ...]
     spoilt: Mapping[str, tuple[Mistake, ...]]
-    """The mistakes of each source and register; under "" those that are of the whole file."""
+    """The mistakes of each source, register and endpoint; under "" those that are of the whole file."""
 
 
 def load(path: Path, environ: Mapping[str, str]) -> Config:
@@ -69,12 +72,14 @@ def read_whole(path: Path, environ: Mapping[str, str]) -> Reading:
     """
     draft = drafted(path, environ)
     built, problems = draft.pulled()
-    mistakes = tuple(_mistakes(path, draft.document, [*draft.document.problems, *problems]))
+    endpoints, wrong = draft.endpoints()
+    mistakes = tuple(_mistakes(path, draft.document, [*draft.document.problems, *problems, *wrong]))
     spoilt: dict[str, tuple[Mistake, ...]] = {}
     for name, mistake in mistakes:
         spoilt[name] = (*spoilt.get(name, ()), mistake)
     sources, registers = ({source.name: source for source in built[section]} for section in SECTIONS)
-    config = Config(path, draft.timezone, sources, registers)
+    told = [*(source.endpoint for source in sources.values() if source.endpoint), *endpoints]
+    config = Config(path, draft.timezone, sources, registers, {endpoint.name: endpoint for endpoint in told})
     return Reading(config, tuple(sorted(mistake for _, mistake in mistakes)), spoilt)
 
 
@@ -100,7 +105,9 @@ def drafted(path: Path, environ: Mapping[str, str]) -> Draft:
     except BrokenFile as broken:
         raise ConfigError(Mistake(str(path), broken.line, "", broken.message)) from None
     document, borrowed = resolve(document, environ, path.parent)
-    return Draft(document, borrowed, path.parent, production=environ.get("HUB_ENV") == "production")
+    port = environ.get("HUB_PORT", "")
+    is_production = environ.get("HUB_ENV") == "production"
+    return Draft(document, borrowed, path.parent, is_production, int(port) if port.isdecimal() else USUAL_PORT)
 
 
 _NO_FILE = "there is no such file; begin with a copy of the connectors.yaml in the hub's repository"
@@ -116,13 +123,18 @@ def content_of(path: Path) -> bytes:
         raise BrokenFile(1, f"the file cannot be read: {os.strerror(error.errno or 0)}") from error
 
 
+USUAL_PORT = 8000
+_OWNED = {*SECTIONS, "endpoints"}
+"""The sections whose entries are each on their own: a mistake spoils one only."""
+
+
 def _mistakes(path: Path, document: Document, problems: Iterable[Problem]) -> Iterator[tuple[str, Mistake]]:
     """Say each problem with its line, and whose it is: a source's or register's, or "" for the whole file's."""
     own = set(document.problems)
     for problem in problems:
         if problem in own or not _lies_in(problem.path, document.spoiled):
             mistake = Mistake(str(path), document.line(problem.path), _dotted(problem.path), problem.message)
-            yield str(problem.path[1]) if len(problem.path) > 1 and problem.path[0] in SECTIONS else "", mistake
+            yield str(problem.path[1]) if len(problem.path) > 1 and problem.path[0] in _OWNED else "", mistake
 
 
 def _lies_in(path: KeyPath, spoiled: frozenset[KeyPath]) -> bool:

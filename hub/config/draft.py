@@ -8,6 +8,7 @@ from typing import Any
 from zoneinfo import ZoneInfo
 
 from hub.config.document import Document, KeyPath, Problem
+from hub.config.endpoints import endpoint_of
 from hub.config.messages import shown, validated
 from hub.config.models import (
     MAX_SOURCES,
@@ -24,9 +25,11 @@ from hub.config.models import (
 )
 from hub.config.secrets import Borrowed
 from hub.config.shapes import keys_of
-from hub.config.sources import Entry, File, Source
+from hub.config.sources import Entry, Source
 from hub.config.spelling import closest, did_you_mean
+from hub.config.whole import File
 from hub.connectors import REGISTRY
+from hub.endpoints.base import Endpoint
 from hub.model import SourceClass
 
 
@@ -38,6 +41,8 @@ class Draft:
     borrowed: Mapping[KeyPath, Borrowed]
     folder: Path
     production: bool
+    port: int = 0
+    """The port that the hub listens on, where it is known: no endpoint is there."""
 
     def pulled(self) -> tuple[dict[Section, list[Source]], list[Problem]]:
         """Return every source and register that can be built, and everything that is wrong."""
@@ -52,6 +57,25 @@ class Draft:
                 built[section] += [source] if source else []
         return built, problems
 
+    def endpoints(self) -> tuple[list[Endpoint], list[Problem]]:
+        """Return every endpoint that can be built, and everything that is wrong."""
+        built, problems = [], list(self._endpoint_problems())
+        for name, own in list(self._part("endpoints").items())[:MAX_SOURCES]:
+            if isinstance(own, dict):
+                endpoint, wrong = endpoint_of(self.file, name, own, self.timezone)
+                problems += wrong
+                built += [endpoint] if endpoint else []
+        return built, problems
+
+    def _endpoint_problems(self) -> Iterator[Problem]:
+        names = self._part("endpoints")
+        if len(names) > MAX_SOURCES:
+            yield Problem(("endpoints",), f"holds {len(names)} endpoints; one file holds at most {MAX_SOURCES}")
+        for name in names:
+            yield from _name_problems("endpoints", name)
+            if name in self._part("sources"):
+                yield Problem(("endpoints", name), "a source has this name already; commands could not tell them apart")
+
     @cached_property
     def timezone(self) -> ZoneInfo:
         model, _ = validated(DefaultKeys, self.defaults, {})
@@ -64,7 +88,7 @@ class Draft:
     @cached_property
     def file(self) -> File:
         maps = {name: table for name, table in self._part("maps").items() if isinstance(table, dict)}
-        return File(self.document, self.borrowed, maps, self.folder, self.production)
+        return File(self.document, self.borrowed, maps, self.folder, self.production, self.port)
 
     def _part(self, key: str) -> Mapping[str, Any]:
         top = self.document.value
@@ -154,10 +178,11 @@ class Draft:
         return Entry(section, name, laid_beneath(defaults, own), model, self.file)
 
 
-def _name_problems(section: Section, name: str) -> Iterator[Problem]:
+def _name_problems(section: str, name: str) -> Iterator[Problem]:
     if SOURCE_NAME.fullmatch(name):
         return
     tame = "-".join(name.lower().replace("_", " ").replace(".", " ").split()).lstrip("-0123456789")[:63]
     meant = f"; did you mean '{tame}'?" if SOURCE_NAME.fullmatch(tame) else ", such as 'hotline-12345'"
-    rule = f"a {section.removesuffix('s')}'s name is 1 to 63 small letters, digits and '-', beginning with a letter"
+    an = "an" if section == "endpoints" else "a"
+    rule = f"{an} {section.removesuffix('s')}'s name is 1 to 63 small letters, digits and '-', beginning with a letter"
     yield Problem((section, name), f"{rule}{meant}")

@@ -11,6 +11,7 @@ from hub.config.models import MAX_SOURCES, SECTIONS, SOURCE_NAME, FileKeys, Sect
 from hub.config.outward import sayable
 from hub.connectors import REGISTRY
 from hub.connectors.base import texts_below
+from hub.endpoints.options import EndpointKeys
 from hub.mapping.rules import APPEAL, ATTRIBUTE, EVENT, Form, Rule, Target
 
 Schema: TypeAlias = dict[str, Any]
@@ -47,6 +48,7 @@ def json_schema() -> Schema:
             "maps": _maps_schema(texts["maps"]),
             "sources": {**_section_schema("sources", texts["sources"]), "minProperties": 1},
             "registers": _section_schema("registers", texts["registers"]),
+            "endpoints": _section_schema("endpoints", texts["endpoints"]),
         },
         "$defs": {name: defs[name] for name in sorted(defs)},
     }
@@ -56,7 +58,7 @@ def _named(section: Section, connector: str) -> str:
     return f"{connector}_{section.removesuffix('s')}"
 
 
-def _section_schema(section: Section, description: str) -> Schema:
+def _section_schema(section: str, description: str) -> Schema:
     return {
         "type": "object",
         "description": description,
@@ -92,9 +94,11 @@ class _Plain(GenerateJsonSchema):
 
 
 def _definitions() -> Schema:
-    models: Iterable[Any] = [*(pulled_model(section, each) for section in SECTIONS for each in REGISTRY), Rule]
+    pulled = (pulled_model(section, each) for section in SECTIONS for each in REGISTRY)
+    models: Iterable[Any] = [*pulled, Rule, EndpointKeys]
     _, listed = models_json_schema([(model, "validation") for model in models], schema_generator=_Plain)
-    return {name: _with_placeholders(schema) for name, schema in listed["$defs"].items()}
+    defs = {name: _with_placeholders(schema) for name, schema in listed["$defs"].items()}
+    return {**defs, "endpoint": defs.pop("EndpointKeys")}
 
 
 def _with_placeholders(schema: Any) -> Any:

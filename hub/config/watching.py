@@ -4,8 +4,9 @@ import hashlib
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from pathlib import Path
+from typing import TypeVar
 
-from hub.config import Config, Reading, Source, read_whole
+from hub.config import Config, Endpoint, Reading, Source, read_whole
 from hub.errors import ConfigError, Mistake
 
 
@@ -54,7 +55,7 @@ class WatchedFile:
             return Reading(self.config, error.mistakes, {"": error.mistakes})
 
     def _take(self, reading: Reading) -> News:
-        before = self.config.pulled
+        before, told = self.config.pulled, self.config.endpoints
         whole = reading.spoilt.get("")
         if whole:
             self.errors = dict.fromkeys(before, _told(whole))
@@ -62,20 +63,28 @@ class WatchedFile:
         self.errors = {name: _told(mistakes) for name, mistakes in reading.spoilt.items()}
         sources = _merged(self.config.sources, reading.config.sources, self.errors)
         registers = _merged(self.config.registers, reading.config.registers, self.errors)
-        self.config = replace(reading.config, sources=sources, registers=registers)
-        now = self.config.pulled
-        changed = frozenset(name for name, source in now.items() if before.get(name) is not source)
+        endpoints = _merged(self.config.endpoints, reading.config.endpoints, self.errors)
+        self.config = replace(reading.config, sources=sources, registers=registers, endpoints=endpoints)
+        now, telling = self.config.pulled, self.config.endpoints
+        changed = _changed(before, now) | _changed(told, telling)
         return News(changed, frozenset(before.keys() - now.keys()), reading.mistakes)
 
 
-def _merged(before: Mapping[str, Source], now: Mapping[str, Source], kept: Mapping[str, str]) -> dict[str, Source]:
+_Named = TypeVar("_Named", Source, Endpoint)
+
+
+def _merged(before: Mapping[str, _Named], now: Mapping[str, _Named], kept: Mapping[str, str]) -> dict[str, _Named]:
     """Take what reads well now; what stands in the file with a mistake stays as it was, and what says the same too.
 
     A connector that goes on keeps its tokens and its pace.
     """
     same = {name for name, source in now.items() if name in before and before[name].fingerprint == source.fingerprint}
-    stays = {name: source for name, source in before.items() if name in kept or name in same}
+    stays: dict[str, _Named] = {name: source for name, source in before.items() if name in kept or name in same}
     return {name: stays.get(name) or now[name] for name in [*now, *(name for name in stays if name not in now)]}
+
+
+def _changed(before: Mapping[str, object], now: Mapping[str, object]) -> frozenset[str]:
+    return frozenset(name for name, one in now.items() if before.get(name) is not one)
 
 
 def _told(mistakes: tuple[Mistake, ...]) -> str:

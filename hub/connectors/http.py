@@ -2,6 +2,7 @@
 
 import asyncio
 import math
+import socket
 import ssl
 from collections import OrderedDict
 from collections.abc import AsyncIterator, Awaitable, Callable, Hashable, Iterable
@@ -75,6 +76,10 @@ Explain: TypeAlias = Callable[[Request, Answer], None]
 """Raise what the body of an answer that is no success says, where it says more than its status; or return."""
 
 
+OpenSocket: TypeAlias = Callable[[Any], socket.socket]
+"""Open a socket to an address, or raise Forbidden: asked after resolution, for every connection."""
+
+
 class Web:
     """The way to one source. Lives as long as its connector; a session of it, as long as a run."""
 
@@ -87,10 +92,12 @@ class Web:
         trust: Trust | None = None,
         secrets: Iterable[str] = (),
         explain: Explain | None = None,
+        open_socket: OpenSocket = guarded_socket,
     ) -> None:
         self._limits = limits
         self._retry = retry
         self._signer = signer
+        self._open_socket = open_socket
         self._trust = trust or Trust()
         self._secrets = list(secrets)
         self._explain = explain
@@ -101,7 +108,7 @@ class Web:
     async def session(self) -> AsyncIterator["Session"]:
         """Open connections for one run."""
         connector = aiohttp.TCPConnector(
-            limit=self._limits.concurrency, socket_factory=guarded_socket, ssl=self._context(), ttl_dns_cache=60
+            limit=self._limits.concurrency, socket_factory=self._open_socket, ssl=self._context(), ttl_dns_cache=60
         )
         kept = self._kept_between_runs()
         async with aiohttp.ClientSession(
@@ -237,10 +244,11 @@ class Session:
         return True
 
     async def _ask_and_read(self, request: Request, read: Callable[[Answer], T]) -> T:
-        signed = await self._signer.sign(request, self._ask_unsigned)
+        signed = await self._signer.sign(request, self.log_in)
         return await self._ask(signed, read)
 
-    async def _ask_unsigned(self, request: Request, read: Callable[[Answer], T]) -> T:
+    async def log_in(self, request: Request, read: Callable[[Answer], T]) -> T:
+        """Ask for what proves who is asking: unsigned, and once."""
         try:
             return await self._ask(request, read, self._visit)
         except LoginExpired as error:

@@ -7,8 +7,9 @@ authority: what this module does not know of them is NotCompilable, and goes the
 
 from collections.abc import Callable, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
-from datetime import date, datetime
+from datetime import datetime
 from enum import Enum
+from itertools import chain
 from typing import Any, TypeAlias
 
 import orjson
@@ -26,11 +27,13 @@ from graphql import (
 )
 
 from hub import model
+from hub.masking import masked_name, masked_phone
+from hub.schema.counts import RATES, SUMS, rate
 from hub.schema.cursors import fingerprint
-from hub.schema.masking import masked_name, masked_phone
 from hub.schema.scalars import write_time
 from hub.store.quick import Row
 from hub.store.reads import AppealQuery
+from hub.wanted import Dimension
 
 
 class NotCompilable(Exception):
@@ -167,17 +170,20 @@ class Plan:
 
 # ── statistics ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-_GROUPED = {name: member for member in model.Dimension if (name := member.value.lower()) != "source"}
+SOURCE_RECORDS = "records"
+_GROUPED = {one.value.lower(): one for one in Dimension if one is not Dimension.SOURCE}
 
 
 def statistics_plan(selections: Selections, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Plan:
-    """Make a plan for counts. Its one column, where it has any, says that sources are told by more than their names."""
+    """Make a plan for counts. Its columns are the measures, and whether sources are told by more than their names."""
     writer = Writer(selections)
 
     def part(name: str, found: list[FieldNode]) -> str:
         below = _below(kind, name)
         if below is None:
             return f"s.{name}"
+        if name == "measures":
+            return _measures(writer, below, found, "s")
         return f"[{_group(writer, below, found)} for g in s.groups]"
 
     shape = writer.function(writer.object(kind, nodes, part), "s, records")
@@ -186,14 +192,43 @@ def statistics_plan(selections: Selections, kind: GraphQLObjectType, nodes: Sequ
 
 def _group(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
     def part(name: str, found: list[FieldNode]) -> str:
+        below = _below(kind, name)
         if name == "count":
             return "g.count"
-        if (below := _below(kind, name)) is not None:
-            source = f"g.key.get({writer.bind(model.Dimension.SOURCE)})"
-            return f"(None if {source} is None else {_counted_source(writer, below, found, source)})"
-        return f"{writer.bind(_grouped)}(g.key.get({writer.bind(_GROUPED[name])}))"
+        if below is None:
+            return f"{writer.bind(_grouped)}(g.key.get({writer.bind(_GROUPED[_column(name)])}))"
+        match name:
+            case "measures":
+                return _measures(writer, below, found, "g")
+            case "period":
+                return _period(writer, below, found)
+            case "source":
+                source = f"g.key.get({writer.bind(Dimension.SOURCE)})"
+                return f"(None if {source} is None else {_counted_source(writer, below, found, source)})"
+        raise NotCompilable(name)
 
     return writer.object(kind, nodes, part)
+
+
+def _measures(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], counted: str) -> str:
+    def part(name: str, _: list[FieldNode]) -> str:
+        if (measure := SUMS.get(_column(name))) is not None:
+            writer.column(measure.value)
+            return f"{counted}.sums[{writer.bind(measure)}]"
+        for measure in chain(*RATES[_column(name)]):
+            writer.column(measure.value)
+        return f"{writer.bind(rate)}({counted}.sums, {counted}.count, {_column(name)!r})"
+
+    return writer.object(kind, nodes, part)
+
+
+def _period(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
+    said = {
+        "since": f"{writer.bind(write_time)}(g.period.since)",
+        "until": f"{writer.bind(write_time)}(g.period.until)",
+        "day": "g.period.local.date().isoformat()",
+    }
+    return f"(g.period and {writer.object(kind, nodes, lambda name, _: said[name])})"
 
 
 def _counted_source(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], source: str) -> str:
@@ -204,7 +239,7 @@ def _counted_source(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNo
             return f"'Source:' + {source}"
         if name not in (*_SOURCE, "class", "integration"):
             raise NotCompilable(f"source.{name}")
-        writer.column("records")
+        writer.column(SOURCE_RECORDS)
         said = f"records[{source}].{'source_class' if name == 'class' else _column(name)}"
         return f"{writer.bind(_grouped)}({said})"
 
@@ -212,10 +247,8 @@ def _counted_source(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNo
 
 
 def _grouped(value: Any) -> Any:
-    """Write a word of the domain, or a day, as the API does; anything else goes out as it is."""
-    if isinstance(value, Enum):
-        return value.name
-    return value.isoformat() if isinstance(value, date) else value
+    """Write a word of the domain as the API does; anything else goes out as it is."""
+    return value.name if isinstance(value, Enum) else value
 
 
 # ── appeals ──────────────────────────────────────────────────────────────────────────────────────────────────────────

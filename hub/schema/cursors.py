@@ -2,11 +2,14 @@
 
 import hashlib
 import re
+from dataclasses import fields
 from datetime import UTC, datetime, timedelta
+from functools import lru_cache
+from typing import Any
 
 from hub.errors import QueryError
-from hub.model import AppealFilter, AppealOrder
 from hub.store.reads import Position
+from hub.wanted import AppealFilter, AppealOrder
 
 _APPEAL = re.compile(r"([A-Z_]{1,32})~([0-9a-f]{12})~(-|-?[0-9]{1,18})~([0-9]{1,19})", re.ASCII)
 _ROW = re.compile(r"([0-9]{1,19})", re.ASCII)
@@ -38,21 +41,24 @@ def read_number_cursor(cursor: str) -> int:
     return _number(parts[1])
 
 
+@lru_cache
 def fingerprint(wanted: AppealFilter) -> str:
-    """What tells one filter from another; the order of its values does not matter."""
-    parts = [
-        sorted(wanted.status),
-        sorted(wanted.kind),
-        sorted(wanted.source),
-        sorted(wanted.area),
-        sorted(wanted.topic),
-        sorted(wanted.urgency),
-        sorted(wanted.channel),
-        *((span.since, span.until) for span in (wanted.created, wanted.updated, wanted.due)),
-        wanted.text,
-    ]
+    """What tells one filter from another; the order of its values and of its parts does not matter."""
     # Two hubs of one city must agree on it, so not Python's own hash, which differs from process to process.
-    return hashlib.blake2b(repr(parts).encode(errors="replace"), digest_size=6).hexdigest()
+    return hashlib.blake2b(_said(wanted).encode(errors="replace"), digest_size=6).hexdigest()
+
+
+def _said(value: Any) -> str:
+    """Write a filter, or a value of one, in one manner: only what is asked, and what can stand in any order sorted."""
+    if isinstance(value, AppealFilter):
+        given = ((one.name, getattr(value, one.name)) for one in fields(AppealFilter))
+        return f"({','.join(f'{name}={_said(of)}' for name, of in given if of != getattr(_NO_FILTER, name))})"
+    if isinstance(value, tuple):
+        return f"[{','.join(sorted(map(_said, value)))}]"
+    return repr(value)
+
+
+_NO_FILTER = AppealFilter()
 
 
 def _time(text: str, order: AppealOrder) -> datetime | None:

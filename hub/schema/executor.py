@@ -7,7 +7,7 @@ when compiling is off, is resolved field by field over the same description.
 
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import partial
 from typing import Any, TypeAlias
 
@@ -17,6 +17,7 @@ from graphql.type import GraphQLOutputType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from hub.schema.compiling import (
+    SOURCE_RECORDS,
     NotCompilable,
     Plan,
     Scope,
@@ -27,9 +28,12 @@ from hub.schema.compiling import (
     statistics_plan,
 )
 from hub.schema.context import Context
-from hub.schema.types import AppealConnection, AppealWanted, StatisticsWanted
+from hub.schema.counts import StatisticsWanted
+from hub.schema.tracing import Timed, Trace
+from hub.schema.types import AppealConnection, AppealWanted
 from hub.store.counted import Counted
 from hub.store.quick import Quick, asked, can_page
+from hub.wanted import Measure
 
 _REMEMBERED = 1_000
 _MOST_VARIANTS = 16
@@ -100,8 +104,10 @@ class Compiler:
     @staticmethod
     async def _counts(counted: Counted, wanted: StatisticsWanted, plan: Plan, context: Context) -> Any:
         last = await context.last_change(counted.last_change)
-        counts = await counted.statistics(wanted.filter, wanted.by, wanted.timezone, last)
-        return plan.shape(counts, await context.reads.source_records() if plan.columns else {})
+        measures = frozenset(Measure(name) for name in plan.columns if name != SOURCE_RECORDS)
+        counts = await counted.statistics(replace(wanted.query, measures=measures), last)
+        records = await context.reads.source_records() if SOURCE_RECORDS in plan.columns else {}
+        return plan.shape(counts, records)
 
 
 def _noted(context: Context, path: Any, *, compiled: bool) -> list[str] | None:
@@ -157,3 +163,25 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         if start is not None:
             return _written(start, statements)
         return None if isinstance(result, AppealConnection) else result.resolved(info.context.reads)
+
+
+class TracedExecutor(Executor):
+    """The executor that times what it resolves, into the trace of its context."""
+
+    def execute_field(
+        self, parent_type: GraphQLObjectType, source: Any, field_details_list: Any, path: Any, position_context: Any
+    ) -> Any:
+        trace: Trace = self.context_value.trace
+        node = trace.begin(path.as_list(), parent_type, field_details_list[0].node.name.value)
+        result = super().execute_field(parent_type, source, field_details_list, path, position_context)
+        if self.is_awaitable(result):
+            return _until(result, trace, node)
+        trace.end(node)
+        return result
+
+
+async def _until(result: Awaitable[Any], trace: Trace, node: Timed | None) -> Any:
+    try:
+        return await result
+    finally:
+        trace.end(node)

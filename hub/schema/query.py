@@ -1,5 +1,6 @@
 """What can be asked: each resolver turns its arguments into one description of what is wanted; the store answers it."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, cast
 from zoneinfo import available_timezones
@@ -7,30 +8,30 @@ from zoneinfo import available_timezones
 import strawberry
 
 from hub.errors import QueryError
-from hub.model import AppealOrder, Dimension, SourceClass, SourceRecord
+from hub.model import SourceClass, SourceRecord
 from hub.schema.context import Info
+from hub.schema.counts import AppealStatistics, StatisticsWanted
 from hub.schema.cursors import read_cursor, read_number_cursor
+from hub.schema.directives import Cost, assumed, paged
+from hub.schema.federation import Representation
 from hub.schema.ids import GlobalId, numbers, read_id
 from hub.schema.inputs import AppealFilterInput, appeal_filter, page_size
+from hub.schema.paging import After, First, Node
 from hub.schema.scalars import ChangeNumber
 from hub.schema.types import (
-    After,
     Appeal,
     AppealConnection,
-    AppealStatistics,
     AppealWanted,
     Change,
-    First,
-    Node,
     RejectedTicket,
     RejectedTicketConnection,
     Source,
-    StatisticsWanted,
 )
 from hub.store.reads import AppealQuery
+from hub.wanted import AppealOrder, Bucket, Dimension, Moment, StatisticsQuery
 
 MOST_NODES = 100
-MOST_DIMENSIONS = 3
+MOST_DIMENSIONS = 5
 _PAGE = 20
 
 Filter = Annotated[AppealFilterInput | None, strawberry.argument(description="Which appeals; all when left out.")]
@@ -134,13 +135,20 @@ async def rejected_tickets(
 def appeal_statistics(
     filter: Filter = strawberry.UNSET,  # noqa: A002  # the argument's name in the API
     group_by: Annotated[
-        list[Dimension] | None, strawberry.argument(description="What to count by, three at most together.")
+        list[Dimension] | None,
+        strawberry.argument(description=f"What to count by, {MOST_DIMENSIONS} at most together."),
     ] = strawberry.UNSET,
+    bucket: Annotated[
+        Bucket | None, strawberry.argument(description="Stretches of time to count by as well.")
+    ] = strawberry.UNSET,
+    moment: Annotated[
+        Moment, strawberry.argument(description="Which time of an appeal says in which bucket it is counted.")
+    ] = Moment.CREATED,
     timezone: Annotated[
-        str, strawberry.argument(description="The zone whose days are counted, as in the tz database.")
+        str, strawberry.argument(description="The zone whose clocks cut the buckets, as in the tz database.")
     ] = "Asia/Shanghai",
 ) -> AppealStatistics:
-    dimensions = list(dict.fromkeys(group_by or ()))
+    dimensions = tuple(dict.fromkeys(group_by or ()))
     if len(dimensions) > MOST_DIMENSIONS:
         raise QueryError(
             "BAD_INPUT",
@@ -150,7 +158,8 @@ def appeal_statistics(
         )
     if timezone not in _zones():
         raise QueryError("BAD_INPUT", f"timezone: {timezone!r} is not in the tz database", hint="try Asia/Shanghai")
-    return cast("AppealStatistics", StatisticsWanted(appeal_filter(filter or None), dimensions, timezone))  # as above
+    query = StatisticsQuery(appeal_filter(filter or None), dimensions, bucket or None, moment, timezone)
+    return cast("AppealStatistics", StatisticsWanted(query))  # as above
 
 
 @cache
@@ -166,34 +175,64 @@ async def last_change_number(info: Info) -> ChangeNumber:
 @strawberry.type(description="What can be asked.")
 class Query:
     appeals: AppealConnection = strawberry.field(
-        resolver=appeals, description="Appeals of all sources as one list, a page at a time."
+        resolver=appeals,
+        description="Appeals of all sources as one list, a page at a time.",
+        directives=[paged("first", "last")],
     )
     appeal: Appeal | None = strawberry.field(resolver=appeal, description="One appeal; null when there is none.")
     appeal_by_external_id: Appeal | None = strawberry.field(
         resolver=appeal_by_external_id, description="One appeal by the id that its source gave it; null without one."
     )
     appeal_statistics: AppealStatistics = strawberry.field(
-        resolver=appeal_statistics, description="Appeals counted, grouped by up to three dimensions."
+        resolver=appeal_statistics,
+        description="Appeals counted, in groups by any of their values and by stretches of time.",
+        directives=[Cost(weight="100")],
     )
     node: Node | None = strawberry.field(resolver=node, description="Anything by its global id; null when unknown.")
     nodes: list[Node | None] = strawberry.field(
-        resolver=nodes, description="Many things by their global ids, in the order asked; null for each unknown one."
+        resolver=nodes,
+        description="Many things by their global ids, in the order asked; null for each unknown one.",
+        directives=[assumed(MOST_NODES)],
     )
     sources: list[Source] = strawberry.field(
-        resolver=sources, description="Every configured hotline and platform, in the order of names."
+        resolver=sources,
+        description="Every configured hotline and platform, in the order of names.",
+        directives=[assumed(50)],
     )
     registers: list[Source] = strawberry.field(
-        resolver=registers, description="Every configured register, in the order of names: pulled as sources are."
+        resolver=registers,
+        description="Every configured register, in the order of names: pulled as sources are.",
+        directives=[assumed(50)],
     )
     source: Source | None = strawberry.field(resolver=source, description="One source by its name; null when unknown.")
     rejected_tickets: RejectedTicketConnection = strawberry.field(
-        resolver=rejected_tickets, description="Tickets set aside, the last landed first."
+        resolver=rejected_tickets,
+        description="Tickets set aside, the last landed first.",
+        directives=[paged("first")],
     )
     last_change_number: ChangeNumber = strawberry.field(
         resolver=last_change_number,
         description="The newest change's number, 0 before the first. Ask it before a list, then subscribe after it: "
         "nothing is missed between.",
     )
+
+
+async def referred(info: Info, representations: Sequence[Representation]) -> list[Node | None]:
+    """What a gateway refers to by global ids, or sources by their names; one query a type."""
+    found = await _things(info, [_referred_id(one) for one in representations])
+    # An id of another type names nothing of this one.
+    return [
+        it if it is not None and type(it).__name__ == one["__typename"] else None
+        for it, one in zip(found, representations, strict=True)
+    ]
+
+
+def _referred_id(representation: Representation) -> strawberry.ID:
+    kind, name = representation["__typename"], representation.get("name")
+    identity = representation.get("id", f"Source:{name}" if kind == "Source" and name else None)
+    if not isinstance(identity, str):
+        raise QueryError("BAD_INPUT", f"representations: {kind} lacks the field of a key", hint="give its id")
+    return strawberry.ID(identity)
 
 
 async def _things(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:

@@ -263,12 +263,19 @@ def _reader(kind: Any) -> Read:
 
 def _object_reader(kind: GraphQLInputObjectType) -> Read:
     make = kind.extensions["strawberry-definition"].origin
-    fields = {name: (_python_name(kind, name), _reader(it.type)) for name, it in kind.fields.items()}
+    names = {name: _python_name(kind, name) for name in kind.fields}
+    readers: dict[str, Read] = {}
+
+    def inner(name: str, value: Any) -> Any:
+        # Made when it is needed: a filter holds filters, which hold filters.
+        if name not in readers:
+            readers[name] = _reader(kind.fields[name].type)
+        return readers[name](value)
 
     def read(value: Any) -> Any:
         if value is None:
             return None
-        return make(**{fields[name][0]: fields[name][1](inner) for name, inner in value.items()})
+        return make(**{names[name]: inner(name, one) for name, one in value.items()})
 
     return read
 

@@ -1,20 +1,19 @@
 """The things the API answers: appeals, their changes, sources, rejected tickets, and the lists they come in."""
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
-from typing import Annotated, Any, Generic, TypeVar
+from datetime import UTC, datetime
+from typing import Any
 
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
 
 from hub import model
+from hub.masking import masked_name, masked_numbers, masked_phone
 from hub.model import (
-    AppealFilter,
     ChangeType,
     Channel,
-    Dimension,
     DriftKind,
     Integration,
     Kind,
@@ -28,41 +27,11 @@ from hub.model import (
 from hub.schema import words  # noqa: F401  # makes the domain's enums the schema's, before a type mentions one
 from hub.schema.context import ChangesWanted, Info
 from hub.schema.cursors import read_number_cursor, write_cursor
+from hub.schema.directives import Cost, paged
 from hub.schema.inputs import page_size
-from hub.schema.masking import masked_name, masked_numbers, masked_phone
+from hub.schema.paging import After, Edge, First, Node, PageInfo, backward, edges, forward
 from hub.schema.scalars import JSON, ChangeNumber
-from hub.store.reads import AppealPage, AppealQuery, ChangePage, Group, Reads, RejectedPage, Statistics
-
-T = TypeVar("T")
-First = Annotated[int, strawberry.argument(description="How many, from 0 to 100.")]
-After = Annotated[str | None, strawberry.argument(description="The cursor to go on after.")]
-
-
-@strawberry.interface(description="Whatever has a global id.")
-class Node:
-    id: strawberry.ID = strawberry.field(
-        description="The global id, such as `Appeal:42`. Opaque: keep it, don't read it."
-    )
-
-
-@strawberry.type(description="Where a page lies in its list.")
-class PageInfo:
-    has_next_page: bool = strawberry.field(
-        description="Whether there is more after this page. Exact going forward; going backward it says "
-        "whether `before` was given."
-    )
-    has_previous_page: bool = strawberry.field(
-        description="Whether there is more before this page. Exact going backward; going forward it says "
-        "whether `after` was given."
-    )
-    start_cursor: str | None = strawberry.field(description="The cursor of the first one here; null for an empty page.")
-    end_cursor: str | None = strawberry.field(description="The cursor of the last one here; null for an empty page.")
-
-
-@strawberry.type(description="One of a list, and its place there.")
-class Edge(Generic[T]):
-    cursor: str = strawberry.field(description="Its place: opaque, good for the same list in the same order only.")
-    node: T = strawberry.field(description="The thing itself.")
+from hub.store.reads import AppealPage, AppealQuery, ChangePage, Reads, RejectedPage
 
 
 @strawberry.type(description="Where something is.")
@@ -162,7 +131,9 @@ class Drift:
         )
 
 
-@strawberry.type(description="One legacy system that appeals come from: a hotline or a platform.")
+@strawberry.federation.type(
+    description="One legacy system that appeals come from: a hotline or a platform.", keys=["id", "name"]
+)
 class Source(Node):
     name: str = strawberry.field(description="Its name in connectors.yaml, such as `housing`.")
     title: str = strawberry.field(description="Its name for people.")
@@ -224,7 +195,7 @@ class FieldChange:
     after: JSON | None = strawberry.field(description="What it became. Null for personal data, as above.")
 
 
-@strawberry.type(description="One entry of the append-only log of what happened to appeals.")
+@strawberry.federation.type(description="One entry of the append-only log of what happened to appeals.", keys=["id"])
 class Change(Node):
     number: ChangeNumber = strawberry.field(
         description="Its place in the log. Numbers only ever rise; some are left out. Resume `appealChanged` after it."
@@ -272,7 +243,7 @@ class ChangeConnection:
     def of(cls, page: ChangePage, *, resumed: bool) -> "ChangeConnection":
         nodes = [Change.of(change) for change in page.changes]
         cursors = [str(change.number) for change in page.changes]
-        return cls(edges=_edges(cursors, nodes), nodes=nodes, page_info=_forward(cursors, page.more, resumed=resumed))
+        return cls(edges=edges(cursors, nodes), nodes=nodes, page_info=forward(cursors, page.more, resumed=resumed))
 
 
 @strawberry.type(description="One step in the life of an appeal, as its source tells it.")
@@ -290,7 +261,7 @@ class Event:
         return cls(at=event.at, text=event.text, by=event.by, status=event.status, status_text=event.status_text)
 
 
-@strawberry.type(description="One appeal (诉求) of a resident, whichever system it came from.")
+@strawberry.federation.type(description="One appeal (诉求) of a resident, whichever system it came from.", keys=["id"])
 class Appeal(Node):
     external_id: str = strawberry.field(description="Its id in its source.")
     version: int = strawberry.field(description="How often it was written: 1 when new, one more for every change.")
@@ -346,7 +317,9 @@ class Appeal(Node):
         return ChangeConnection.of(await info.context.changes.load(wanted), resumed=bool(after))
 
     source: Source = strawberry.field(resolver=_source, description="The system it came from.")
-    changes: ChangeConnection = strawberry.field(resolver=_changes, description="What happened to it, oldest first.")
+    changes: ChangeConnection = strawberry.field(
+        resolver=_changes, description="What happened to it, oldest first.", directives=[paged("first")]
+    )
 
     @classmethod
     def of(cls, stored: StoredAppeal) -> "Appeal":
@@ -410,15 +383,15 @@ class AppealConnection:
         return [Appeal.of(stored) for stored in (await self.fetch.page()).appeals]
 
     async def _edges(self) -> list[Edge[Appeal]]:
-        return _edges(self._cursors(await self.fetch.page()), await self._nodes())
+        return edges(self._cursors(await self.fetch.page()), await self._nodes())
 
     async def _page_info(self) -> PageInfo:
         page, query = await self.fetch.page(), self.fetch.query
         cursors, resumed = self._cursors(page), query.start is not None
         return (
-            _backward(cursors, page.more, resumed=resumed)
+            backward(cursors, page.more, resumed=resumed)
             if query.backward
-            else _forward(cursors, page.more, resumed=resumed)
+            else forward(cursors, page.more, resumed=resumed)
         )
 
     async def _total_count(self) -> int:
@@ -434,6 +407,7 @@ class AppealConnection:
     total_count: int = strawberry.field(
         resolver=_total_count,
         description="How many appeals the filter finds in all. Counted anew each time it is asked.",
+        directives=[Cost(weight="10")],
     )
 
     @classmethod
@@ -441,7 +415,9 @@ class AppealConnection:
         return cls(fetch=_Fetch(reads, query))
 
 
-@strawberry.type(description="A ticket that does not read as an appeal: set aside until the source's map is mended.")
+@strawberry.federation.type(
+    description="A ticket that does not read as an appeal: set aside until the source's map is mended.", keys=["id"]
+)
 class RejectedTicket(Node):
     external_id: str = strawberry.field(description="Its id in its source.")
     reason: str = strawberry.field(description="Why it was set aside.")
@@ -483,84 +459,7 @@ class RejectedTicketConnection:
     def of(cls, page: RejectedPage, *, resumed: bool) -> "RejectedTicketConnection":
         nodes = [RejectedTicket.of(ticket) for ticket in page.tickets]
         cursors = [str(ticket.id) for ticket in page.tickets]
-        return cls(edges=_edges(cursors, nodes), nodes=nodes, page_info=_forward(cursors, page.more, resumed=resumed))
-
-
-@strawberry.type(description="How many appeals share the values that they were grouped by; the other fields are null.")
-class AppealGroup:
-    count: int = strawberry.field(description="How many.")
-    status: Status | None = strawberry.field(description="Grouped by STATUS: where they stand.")
-    kind: Kind | None = strawberry.field(description="Grouped by KIND: what the residents want.")
-    topic: str | None = strawberry.field(description="Grouped by TOPIC: what they are about; null for those without.")
-    urgency: Urgency | None = strawberry.field(description="Grouped by URGENCY: how pressing they are.")
-    area: str | None = strawberry.field(description="Grouped by AREA: their division; null for those without.")
-    day: date | None = strawberry.field(description="Grouped by DAY: the day they were made.")
-    source_name: strawberry.Private[str | None]
-
-    async def _source(self, info: Info) -> Source | None:
-        return None if self.source_name is None else await source_named(info, self.source_name)
-
-    source: Source | None = strawberry.field(resolver=_source, description="Grouped by SOURCE: where they came from.")
-
-    @classmethod
-    def of(cls, group: Group) -> "AppealGroup":
-        key = group.key
-        return cls(
-            count=group.count,
-            source_name=key.get(Dimension.SOURCE),
-            status=key.get(Dimension.STATUS),
-            kind=key.get(Dimension.KIND),
-            topic=key.get(Dimension.TOPIC),
-            urgency=key.get(Dimension.URGENCY),
-            area=key.get(Dimension.AREA),
-            day=key.get(Dimension.DAY),
-        )
-
-
-@strawberry.type(description="Counts of appeals.")
-class AppealStatistics:
-    count: int = strawberry.field(description="How many the filter finds in all.")
-    groups: list[AppealGroup] = strawberry.field(
-        description="The counts, largest first, equal ones in the order of their values; empty when grouped by nothing."
-    )
-    truncated: bool = strawberry.field(
-        description="Whether there were more than 1,000 groups; the smallest are then left out."
-    )
-
-    @classmethod
-    def of(cls, statistics: Statistics) -> "AppealStatistics":
-        return cls(
-            count=statistics.count,
-            groups=[AppealGroup.of(group) for group in statistics.groups],
-            truncated=statistics.truncated,
-        )
-
-
-@dataclass(frozen=True, slots=True)
-class StatisticsWanted:
-    """A description of counts: what a resolver returns, and the executor turns into the counts."""
-
-    filter: AppealFilter
-    by: Sequence[Dimension]
-    timezone: str
-
-    async def resolved(self, reads: Reads) -> AppealStatistics:
-        """The counts themselves, for resolvers to answer field by field."""
-        return AppealStatistics.of(await reads.statistics(self.filter, self.by, self.timezone))
-
-
-def _edges(cursors: Sequence[str], nodes: Sequence[T]) -> list[Edge[T]]:
-    return [Edge(cursor=cursor, node=node) for cursor, node in zip(cursors, nodes, strict=True)]
-
-
-def _forward(cursors: Sequence[str], more: bool, *, resumed: bool) -> PageInfo:
-    start, end = (cursors[0], cursors[-1]) if cursors else (None, None)
-    return PageInfo(has_next_page=more, has_previous_page=resumed, start_cursor=start, end_cursor=end)
-
-
-def _backward(cursors: Sequence[str], more: bool, *, resumed: bool) -> PageInfo:
-    start, end = (cursors[0], cursors[-1]) if cursors else (None, None)
-    return PageInfo(has_next_page=resumed, has_previous_page=more, start_cursor=start, end_cursor=end)
+        return cls(edges=edges(cursors, nodes), nodes=nodes, page_info=forward(cursors, page.more, resumed=resumed))
 
 
 def _seconds_since(then: datetime | None) -> int | None:

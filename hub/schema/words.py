@@ -5,19 +5,8 @@ from typing import TypeVar
 
 import strawberry
 
-from hub.model import (
-    AppealOrder,
-    ChangeType,
-    Channel,
-    Dimension,
-    DriftKind,
-    Integration,
-    Kind,
-    Satisfaction,
-    SourceClass,
-    Status,
-    Urgency,
-)
+from hub.model import ChangeType, Channel, DriftKind, Integration, Kind, Satisfaction, SourceClass, Status, Urgency
+from hub.wanted import AppealOrder, Bucket, Dimension, Moment
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
@@ -175,7 +164,36 @@ _describe(
         Dimension.KIND: "What the resident wants.",
         Dimension.TOPIC: "What they are about.",
         Dimension.URGENCY: "How pressing they are.",
+        Dimension.CHANNEL: "How the resident reached the source.",
+        Dimension.SATISFACTION: "What the resident thought of the result.",
         Dimension.AREA: "The administrative division they concern.",
-        Dimension.DAY: "The day of `createdAt`, in the time zone that the query names.",
+        Dimension.GRID: "The grid cell of the neighbourhood.",
+        Dimension.LEAD_ORG: "The organization in charge.",
+        Dimension.ORIGIN_HOTLINE: "The hotline first called, where lines were merged.",
+    },
+)
+_describe(
+    Bucket,
+    "TimeBucket",
+    "Stretches of time, by the clocks of a zone, that appeals can be counted by.",
+    {
+        Bucket.HOUR: "From one full hour to the next.",
+        Bucket.DAY: "From midnight to midnight; 23 or 25 hours where the clocks are changed.",
+        Bucket.WEEK: "From Monday to Sunday (ISO 8601).",
+        Bucket.MONTH: "A month of the calendar.",
+        Bucket.QUARTER: "A quarter of the calendar: from January, April, July or October.",
+        Bucket.YEAR: "A year of the calendar.",
+    },
+)
+_describe(
+    Moment,
+    "AppealMoment",
+    "The time of an appeal that says in which bucket it is counted.",
+    {
+        Moment.CREATED: "`createdAt`: when it was made.",
+        Moment.UPDATED: "`updatedAt`: when the source last changed it.",
+        Moment.DISPATCHED: "`dispatchedAt`: when it was sent to the organization in charge.",
+        Moment.DUE: "`dueAt`: when it must be handled.",
+        Moment.CLOSED: "`closedAt`: when it was closed.",
     },
 )

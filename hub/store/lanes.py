@@ -1,4 +1,4 @@
-"""Lanes in the database: who may work on a source now, by the database's clock, and how far it got.
+"""Lanes in the database: who may work on a source or an endpoint now, by the database's clock, and how far it got.
 
 A claim raises the lane's fence. Whatever is written for a lane checks the fence in the same transaction, so a worker
 that was paused past its lease, and lost the lane meanwhile, cannot write.
@@ -20,8 +20,8 @@ update lane set holder = $1, leased_until = clock_timestamp() + $2, fence = fenc
 where name = ({wanted} for update skip locked) returning name, fence, cursor, failures
 """
 _CLAIM_DUE = _TAKE.format(
-    wanted=f"""select name from lane where name = any($3) and not paused and due_at <= clock_timestamp() and {_FREE}
-                 and ($4 or failures = 0)
+    wanted=f"""select name from lane where name = any($3) and not paused and {_FREE} and ($4 or failures = 0)
+                 and (due_at <= clock_timestamp() or awaits < (select max(number) from change))
                order by due_at limit 1"""
 )
 _NEXT_DUE = f"""
@@ -35,6 +35,11 @@ _CLAIM_NAMED = _TAKE.format(wanted=f"select name from lane where name = $3 and {
 def source_lane(source: str) -> str:
     """The name of a source's lane."""
     return f"source:{source}"
+
+
+def endpoint_lane(endpoint: str) -> str:
+    """The name of an endpoint's lane."""
+    return f"endpoint:{endpoint}"
 
 
 def backfill_lane(source: str, start: datetime, end: datetime) -> str:
@@ -107,7 +112,8 @@ class Lanes:
     async def claim(self, holder: str, lease: timedelta, names: Sequence[str], *, failing: bool = True) -> Lane | None:
         """Take the lane among `names` that has been due longest; None when none is due and free.
 
-        With `failing` false one whose last run failed is passed over.
+        An endpoint's lane is due as well when there are changes behind those that it awaits. With `failing` false one
+        whose last run failed is passed over.
         """
         return await self._claim(_CLAIM_DUE, (holder, lease, list(names), failing))
 

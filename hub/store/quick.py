@@ -5,9 +5,9 @@ holds our own words; what a client gave travels as parameters. The page is cut b
 """
 
 import asyncio
-from collections.abc import Callable, Iterator, Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from contextvars import ContextVar
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, datetime
 from functools import lru_cache
 from typing import Any, TypeAlias
@@ -16,10 +16,11 @@ import asyncpg
 import orjson
 
 from hub.errors import StoreUnavailable
-from hub.model import AppealFilter, AppealOrder
 from hub.store import search
+from hub.store.conditions import Parameters, by_one_value_each, conditions
 from hub.store.database import Database
 from hub.store.reads import AppealQuery, Position
+from hub.wanted import AppealOrder
 
 Row: TypeAlias = Sequence[Any]
 """One row, its values in the order in which the columns were asked for."""
@@ -28,7 +29,6 @@ asked: ContextVar[list[str] | None] = ContextVar("asked", default=None)
 """Where the statements are noted that are asked from here on; None when nobody wants to know."""
 _REMEMBERED = 1_000  # statements, here and in each connection
 _POOL_SIZE = 10
-_LAST_CHARACTER = "\U0010ffff"
 _ORDERS = {
     AppealOrder.CREATED_DESC: ("created_at", True),
     AppealOrder.CREATED_ASC: ("created_at", False),
@@ -36,10 +36,7 @@ _ORDERS = {
     AppealOrder.UPDATED_ASC: ("updated_at", False),
 }
 """Those whose column is never null, so that one index range serves the whole list."""
-_EQUAL = ("status", "kind", "source", "urgency", "channel")
 _LEADS = ("source", "status")  # each has an index with the time of creation behind it
-_PREFIX = ("area", "topic")
-_SPAN = ("created", "updated", "due")
 
 
 def can_page(query: AppealQuery) -> bool:
@@ -56,16 +53,9 @@ class _Shape:
     backward: bool
     resumed: bool
     lead: str | None
-    equal: tuple[tuple[str, bool], ...]
-    prefixes: tuple[tuple[str, int], ...]
-    spans: tuple[tuple[str, bool, bool], ...]
-    lexemes: bool
-    terms: int
-
-    @property
-    def depends_on_values(self) -> bool:
-        """Whether the best plan differs from value to value, and not from shape to shape alone."""
-        return self.lexemes or bool(self.prefixes or self.spans) or not all(alone for _, alone in self.equal)
+    conditions: tuple[str, ...]
+    bound: int
+    """How many parameters stand before those of the cursor."""
 
 
 class Quick:
@@ -80,7 +70,7 @@ class Quick:
     async def page(self, query: AppealQuery, columns: tuple[str, ...]) -> list[Row]:
         """One row more than asked for, where there is one, in the direction of reading."""
         shape, parameters = _shape(query, columns)
-        connections = self._anew if shape.depends_on_values else self._once
+        connections = self._once if by_one_value_each(query.filter) else self._anew
         return await connections.fetch(_statement(shape), parameters)
 
     async def one(self, key: int | tuple[str, str], columns: tuple[str, ...]) -> Row | None:
@@ -90,6 +80,14 @@ class Quick:
         else:
             rows = await self._once.fetch(_one(columns, _BY_EXTERNAL_ID), key)
         return rows[0] if rows else None
+
+    async def rows(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
+        """The rows of a statement whose plan does not depend on its parameters."""
+        return await self._once.fetch(statement, parameters)
+
+    async def rows_planned_anew(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
+        """The rows of a statement whose best plan does."""
+        return await self._anew.fetch(statement, parameters)
 
     async def last_change_number(self) -> int:
         """The number of the newest change; 0 before the first."""
@@ -197,56 +195,32 @@ COLUMNS: Mapping[str, str] = {
 """What can be asked for: the column's name, and how it is read from the appeal `a` and its source `s`."""
 
 
-def _shape(query: AppealQuery, columns: tuple[str, ...]) -> tuple[_Shape, list[Any]]:
+def _shape(query: AppealQuery, columns: tuple[str, ...]) -> tuple[_Shape, Parameters]:
     """The shape of a question, and the parameters that its statement takes."""
-    wanted = query.filter
-    lexemes, terms = (search.tsquery(wanted.text), search.terms(wanted.text)) if wanted.text else ("", [])
-    lead = None if lexemes else _lead(query)
+    wanted, parameters = query.filter, Parameters()
+    lead = _lead(query)
+    if lead is not None:
+        parameters.bind(str(getattr(wanted, lead)[0]))
+        others: dict[str, Any] = {lead: ()}
+        wanted = replace(wanted, **others)
     shape = _Shape(
         columns=columns,
         order=query.order,
         backward=query.backward,
         resumed=query.start is not None,
         lead=lead,
-        equal=tuple((name, len(values) == 1) for name in _EQUAL if name != lead and (values := getattr(wanted, name))),
-        prefixes=tuple((name, len(values)) for name in _PREFIX if (values := getattr(wanted, name))),
-        spans=tuple(
-            (name, span.since is not None, span.until is not None)
-            for name in _SPAN
-            if (span := getattr(wanted, name)).since is not None or span.until is not None
-        ),
-        lexemes=bool(lexemes),
-        terms=len(terms),
+        conditions=tuple(conditions(wanted, parameters.bind, "a")),
+        bound=len(parameters),
     )
-    parameters = [*_parameters(wanted, lead, lexemes, terms), *_start(query.start), query.size + 1]
+    parameters.extend((*_start(query.start), query.size + 1))
     return shape, parameters
 
 
 def _lead(query: AppealQuery) -> str | None:
     """The column with one wanted value that an index has before the time, so that it holds the list in its order."""
-    if _ORDERS[query.order][0] != "created_at":
+    if _ORDERS[query.order][0] != "created_at" or search.tsquery(query.filter.text):
         return None
     return next((name for name in _LEADS if len(getattr(query.filter, name)) == 1), None)
-
-
-def _parameters(wanted: AppealFilter, lead: str | None, lexemes: str, terms: Sequence[str]) -> Iterator[Any]:
-    """What stands for the conditions, in the order in which `_statement` numbers them."""
-    if lead is not None:
-        yield str(getattr(wanted, lead)[0])
-    for name in _EQUAL:
-        if name == lead:
-            continue
-        if values := [str(value) for value in getattr(wanted, name)]:
-            yield values[0] if len(values) == 1 else values
-    for name in _PREFIX:
-        for prefix in getattr(wanted, name):
-            yield from (prefix, prefix + _LAST_CHARACTER)
-    for name in _SPAN:
-        span = getattr(wanted, name)
-        yield from (moment for moment in (span.since, span.until) if moment is not None)
-    if lexemes:
-        yield lexemes
-    yield from terms
 
 
 def _start(start: Position | None) -> Iterator[Any]:
@@ -256,54 +230,29 @@ def _start(start: Position | None) -> Iterator[Any]:
 
 @lru_cache(_REMEMBERED)
 def _statement(shape: _Shape) -> str:
-    number = iter(range(1, 1_000))
-
-    def bound() -> str:
-        return f"${next(number)}"
-
     key, downward = _ORDERS[shape.order]
     downward = downward != shape.backward
     beyond = "<" if downward else ">"
-    conditions, keys = [], [key, "id"]
+    found, keys, last = [*shape.conditions], [key, "id"], shape.bound
     if shape.lead:
         # As a range, not as an equality, so that the planner keeps to the index on (lead, created_at, id). It would
         # rather walk the one on created_at, and that is endless for closed appeals, none of which are new.
-        value = bound()
-        bounds = {">": f"a.{shape.lead} >= {value}", "<": f"a.{shape.lead} <= {value}"}
+        bounds = {">": f"a.{shape.lead} >= $1", "<": f"a.{shape.lead} <= $1"}
         # The cursor is the bound on its own side: beside another one the index would not be entered there.
-        conditions += [bounds[sign] for sign in bounds if not shape.resumed or sign != beyond]
+        found = [bounds[sign] for sign in bounds if not shape.resumed or sign != beyond] + found
         keys = [shape.lead, *keys]
-    conditions += _conditions(shape, bound)
     if shape.resumed:
-        there = ", ".join([*(["$1"] if shape.lead else []), bound(), bound()])
-        conditions.append(f"({', '.join(f'a.{name}' for name in keys)}) {beyond} ({there})")
-    where = f"where {' and '.join(conditions)}" if conditions else ""
+        there = ", ".join([*(["$1"] if shape.lead else []), f"${last + 1}", f"${last + 2}"])
+        found.append(f"({', '.join(f'a.{name}' for name in keys)}) {beyond} ({there})")
+        last += 2
+    where = f"where {' and '.join(found)}" if found else ""
     order = ", ".join(f"a.{name} {'desc' if downward else 'asc'}" for name in keys)
     inner = sorted({*keys, *_base(shape.columns)})
     return (
         f"select {', '.join(COLUMNS[name] for name in shape.columns) or '1'} "
         f"from (select {', '.join(f'a.{name}' for name in inner)} from appeal a {where} order by {order} "
-        f"limit {bound()}) a {_joined(shape.columns)} order by {order}"
+        f"limit ${last + 1}) a {_joined(shape.columns)} order by {order}"
     )
-
-
-def _conditions(shape: _Shape, bound: Callable[[], str]) -> Iterator[str]:
-    for name, alone in shape.equal:
-        yield f"a.{name} = {bound()}" if alone else f"a.{name} = any({bound()}::text[])"
-    for name, count in shape.prefixes:
-        # Comparisons by byte, which a text_pattern_ops index answers for a bound value.
-        ranges = [f"(a.{name} ~>=~ {bound()} and a.{name} ~<~ {bound()})" for _ in range(count)]
-        yield f"({' or '.join(ranges)})"
-    for name, since, until in shape.spans:
-        yield from (f"a.{name}_at >= {bound()}",) if since else ()
-        yield from (f"a.{name}_at < {bound()}",) if until else ()
-    if shape.lexemes:
-        yield f"a.search @@ {bound()}::text::tsquery"
-    for _ in range(shape.terms):
-        yield f"strpos({_FOLDED}, {bound()}) > 0"
-
-
-_FOLDED = "lower(normalize(concat_ws(E'\\n', a.title, a.content, a.appeal_no, a.location_address), NFKC))"
 
 
 @lru_cache(_REMEMBERED)

@@ -2,24 +2,18 @@
 
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from datetime import date, datetime
+from datetime import datetime
 from enum import StrEnum
 from typing import Any, TypeVar
 
 import sqlalchemy as sa
-from sqlalchemy.dialects.postgresql import TSQUERY
-from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncConnection
 
-from hub.errors import QueryError
 from hub.model import (
     Appeal,
-    AppealFilter,
-    AppealOrder,
     Change,
     ChangeType,
     Channel,
-    Dimension,
     Drift,
     DriftKind,
     Entry,
@@ -35,15 +29,13 @@ from hub.model import (
     StoredAppeal,
     Tally,
     TicketState,
-    TimeRange,
     Urgency,
 )
-from hub.store import search
+from hub.store import counting
+from hub.store.conditions import clause
 from hub.store.database import Database
 from hub.store.tables import appeal, change, drift, entry, lane, source, ticket
-
-MAX_GROUPS = 1_000
-_LAST_CHARACTER = "\U0010ffff"
+from hub.wanted import AppealFilter, AppealOrder, StatisticsQuery
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,23 +94,6 @@ class ChangePage:
     more: bool
 
 
-@dataclass(frozen=True, slots=True)
-class Group:
-    """How many appeals share these values; an enum's value is its member, a day is a date."""
-
-    key: Mapping[Dimension, Any]
-    count: int
-
-
-@dataclass(frozen=True, slots=True)
-class Statistics:
-    """`count` of all, and the largest `groups`; `truncated` when there were more of them than MAX_GROUPS."""
-
-    count: int
-    groups: Sequence[Group]
-    truncated: bool
-
-
 class Reads:
     """Each method is one transaction, and raises StoreUnavailable when the database is away."""
 
@@ -139,7 +114,7 @@ class Reads:
 
     async def count(self, wanted: AppealFilter) -> int:
         """How many appeals there are of a kind."""
-        statement = sa.select(sa.func.count()).select_from(appeal).where(*_conditions(wanted))
+        statement = sa.select(sa.func.count()).select_from(appeal).where(clause(wanted))
         async with self._database.begin() as connection:
             return int((await connection.execute(statement)).scalar_one())
 
@@ -155,32 +130,16 @@ class Reads:
         )
         return _stored(rows[0]) if rows else None
 
-    async def statistics(self, wanted: AppealFilter, by: Sequence[Dimension], timezone: str) -> Statistics:
-        """Count appeals, grouped by their source, status and so on; largest groups first, equal ones by their values.
+    async def statistics(self, query: StatisticsQuery) -> counting.Statistics:
+        """Count appeals in groups. Raises QueryError BAD_INPUT for a zone that the database does not know."""
+        async with self._database.begin() as connection:
 
-        A day is that of `created_at` in `timezone`. Raises QueryError BAD_INPUT for a zone the database does not know.
-        """
-        dimensions = list(dict.fromkeys(by))
-        columns = [_dimension(dimension, timezone).label(dimension.value) for dimension in dimensions]
-        counted = sa.func.count()
-        grouped = (
-            sa.select(*columns, counted)
-            .select_from(appeal)
-            .where(*_conditions(wanted))
-            .group_by(*columns)
-            .order_by(counted.desc(), *columns)
-            .limit(MAX_GROUPS + 1)
-        )
-        try:
-            rows = await self._rows(grouped)
-        except DBAPIError as error:
-            if getattr(error.orig, "sqlstate", None) != _INVALID_PARAMETER:
-                raise
-            raise QueryError("BAD_INPUT", f"the database knows no time zone {timezone!r}") from error
-        groups = [Group(dict(zip(dimensions, map(_member, dimensions, row), strict=True)), row[-1]) for row in rows]
-        truncated = len(groups) > MAX_GROUPS
-        count = await self.count(wanted) if truncated else sum(group.count for group in groups)
-        return Statistics(count, groups[:MAX_GROUPS] if dimensions else [], truncated)
+            async def ask(one: StatisticsQuery) -> Sequence[sa.Row[Any]]:
+                text, parameters = counting.statement(one)
+                found: Sequence[sa.Row[Any]] = (await connection.exec_driver_sql(text, tuple(parameters))).all()
+                return found
+
+            return await counting.count(query, ask)
 
     async def entries(self, register: str, *, size: int) -> EntryPage:
         """The first entries of a register."""
@@ -288,7 +247,6 @@ class Reads:
 
 
 _IDS = sa.ARRAY(sa.BigInteger)
-_INVALID_PARAMETER = "22023"  # SQLSTATE invalid_parameter_value: here, a time zone nobody knows
 _APPEAL = [column for column in appeal.columns if column.name != "search"]
 
 
@@ -312,7 +270,7 @@ async def _page(connection: AsyncConnection, query: AppealQuery) -> list[sa.Row[
     rows: list[sa.Row[Any]] = []
     for stretch in _stretches(query):
         missing = query.size + 1 - len(rows)
-        statement = stretch.where(*_conditions(query.filter)).limit(missing)
+        statement = stretch.where(clause(query.filter)).limit(missing)
         rows.extend((await connection.execute(statement)).all())
         if len(rows) > query.size:
             break
@@ -351,55 +309,6 @@ def _beyond(column: sa.Column[Any], start: Position, descending: bool) -> sa.Col
     return here < there if descending else here > there
 
 
-def _conditions(wanted: AppealFilter) -> Iterator[sa.ColumnElement[bool]]:
-    for name in ("status", "kind", "source", "urgency", "channel"):
-        if values := getattr(wanted, name):
-            yield appeal.c[name].in_([str(value) for value in values])
-    for name in ("area", "topic"):
-        if prefixes := getattr(wanted, name):
-            yield sa.or_(*(_begins(appeal.c[name], prefix) for prefix in prefixes))
-    for name in ("created", "updated", "due"):
-        yield from _within(appeal.c[f"{name}_at"], getattr(wanted, name))
-    yield from _holds(wanted.text)
-
-
-def _begins(column: sa.Column[Any], prefix: str) -> sa.ColumnElement[bool]:
-    # Comparisons by byte, which a text_pattern_ops index answers for a bound value; LIKE would need a literal.
-    return sa.and_(column.op("~>=~")(prefix), column.op("~<~")(prefix + _LAST_CHARACTER))
-
-
-def _within(column: sa.Column[Any], span: TimeRange) -> Iterator[sa.ColumnElement[bool]]:
-    if span.since is not None:
-        yield column >= span.since
-    if span.until is not None:
-        yield column < span.until
-
-
-def _holds(text: str) -> Iterator[sa.ColumnElement[bool]]:
-    """The index finds candidates by pairs of characters; each term must then stand literally in one of the texts."""
-    if lexemes := search.tsquery(text):
-        yield appeal.c.search.op("@@", is_comparison=True)(sa.cast(lexemes, TSQUERY))
-    for term in search.terms(text):
-        yield sa.func.strpos(_FOLDED, term) > 0
-
-
-# As search.fold does it; a line break between the texts keeps a term from matching across two of them.
-_FOLDED = sa.func.lower(
-    sa.func.normalize(
-        sa.func.concat_ws("\n", appeal.c.title, appeal.c.content, appeal.c.appeal_no, appeal.c.location_address),
-        sa.text("NFKC"),
-    )
-)
-
-
-def _dimension(dimension: Dimension, timezone: str) -> sa.ColumnElement[Any]:
-    if dimension is Dimension.DAY:
-        # The zone is written out, not bound: GROUP BY must see the very same expression as the selection.
-        zone: sa.ColumnElement[str] = sa.literal_column(f"'{timezone.replace(chr(39), chr(39) * 2)}'")
-        return sa.cast(sa.func.timezone(zone, appeal.c.created_at), sa.Date)
-    return appeal.c[dimension.value.lower()]
-
-
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
@@ -409,19 +318,6 @@ def _reader(words: type[_Word]) -> dict[str, _Word]:
 
 _STATUS, _KIND, _URGENCY = _reader(Status), _reader(Kind), _reader(Urgency)
 _CHANNEL, _SATISFACTION, _CHANGE_TYPE = _reader(Channel), _reader(Satisfaction), _reader(ChangeType)
-
-
-def _member(dimension: Dimension, value: Any) -> Any:
-    match dimension:
-        case Dimension.STATUS:
-            return _STATUS.get(value, Status.UNKNOWN)
-        case Dimension.KIND:
-            return _KIND.get(value, Kind.UNKNOWN)
-        case Dimension.URGENCY:
-            return _URGENCY.get(value, Urgency.UNKNOWN)
-        case Dimension.DAY:
-            return value if isinstance(value, date) else None
-    return value
 
 
 def _stored(row: sa.Row[Any]) -> StoredAppeal:

@@ -1,10 +1,12 @@
-"""The store: lanes, tickets and pushes on their way, and what is served. Each public method is one transaction."""
+"""The store: lanes, what is on its way in and out, and what is served. Each public method is one transaction."""
 
 from functools import cached_property
 from typing import TYPE_CHECKING
 
 from hub.store.database import Database
+from hub.store.deliveries import Deliveries
 from hub.store.drifts import Drifts
+from hub.store.endpoints import Endpoints
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
 from hub.store.pushes import Pushes
@@ -25,6 +27,8 @@ class Store:
         self.tickets = Tickets(database)
         self.pushes = Pushes(database)
         self.drifts = Drifts(database)
+        self.deliveries = Deliveries(database)
+        self.endpoints = Endpoints(database)
 
     # What answers questions is loaded when the first is asked: a run that pulls asks none.
 
@@ -44,7 +48,7 @@ class Store:
     def counted(self) -> "Counted":
         from hub.store.counted import Counted  # noqa: PLC0415  # see above
 
-        return Counted(self.reads, self.quick)
+        return Counted(self.quick)
 
     @classmethod
     async def open(cls, url: str) -> "Store":

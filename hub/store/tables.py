@@ -26,7 +26,7 @@ source = sa.Table(
 lane = sa.Table(
     "lane",
     metadata,
-    sa.Column("name", sa.Text, primary_key=True, comment="source:NAME or, later, endpoint:NAME"),
+    sa.Column("name", sa.Text, primary_key=True, comment="source:NAME or endpoint:NAME"),
     sa.Column("due_at", TIME, nullable=False, comment="when the lane wants to be worked on next"),
     sa.Column("paused", sa.Boolean, nullable=False, server_default=sa.false()),
     sa.Column("holder", sa.Text, comment="who holds it: host, process; for people"),
@@ -41,7 +41,8 @@ lane = sa.Table(
     sa.Column("last_tally", JSONB),
     sa.Column("push_error", sa.Text, comment="why the last push was refused; null once one was taken"),
     sa.Column("push_error_at", TIME),
-    comment="Who may work on a source now, and how far it got.",
+    sa.Column("awaits", sa.BigInteger, comment="a change of a higher number makes an endpoint's lane due"),
+    comment="Who may work on a source or an endpoint now, and how far it got.",
 )
 
 ticket = sa.Table(
@@ -154,6 +155,40 @@ sa.Index("appeal_source_created", appeal.c.source, appeal.c.created_at, appeal.c
 sa.Index("appeal_area", appeal.c.area, postgresql_ops={"area": "text_pattern_ops"})
 sa.Index("appeal_search", appeal.c.search, postgresql_using="gin")
 
+rollup = sa.Table(
+    "rollup",
+    metadata,
+    sa.Column("dimension", sa.Text(collation="C"), primary_key=True),
+    sa.Column(
+        "span",
+        sa.Text(collation="C"),
+        primary_key=True,
+        comment="day or month: of created_at, by the clocks of Asia/Shanghai",
+    ),
+    sa.Column("start", sa.Date, primary_key=True, comment="the first day of the span"),
+    sa.Column(
+        "key", sa.ARRAY(sa.Text(collation="C")), primary_key=True, comment="the status, and the value of the dimension"
+    ),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    comment="How many appeals there are of a span of time, a status and a value of a dimension.",
+)
+
+rollup_delta = sa.Table(
+    "rollup_delta",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("topic", sa.Text),
+    sa.Column("urgency", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("area", sa.Text),
+    sa.Column("count", sa.Integer, nullable=False, comment="how many more, or less, there are"),
+    comment="Appeals that came or went since rollup was added up last: both together are exact.",
+)
+
 entry = sa.Table(
     "entry",
     metadata,
@@ -208,3 +243,75 @@ change = sa.Table(
     comment="The append-only log of what happened to appeals; numbers rise in commit order.",
 )
 sa.Index("change_appeal", change.c.appeal_id, change.c.number)
+
+endpoint = sa.Table(
+    "endpoint",
+    metadata,
+    sa.Column("name", sa.Text, primary_key=True),
+    sa.Column("title", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, comment="the source whose system it is; what came from there is not sent there"),
+    sa.Column("active", sa.Boolean, nullable=False, server_default=sa.true()),
+    sa.Column("disabled_reason", sa.Text, comment="why nothing is sent to it until somebody resumes it"),
+    sa.Column("disabled_at", TIME),
+    sa.Column("secret", sa.LargeBinary, comment="the hub's own secret for it, sealed; null where the file has one"),
+    sa.Column("former_secret", sa.LargeBinary, comment="the one before, sealed, which signs as well for a while"),
+    sa.Column("former_until", TIME),
+    comment="One URL that wants changes: one entry in connectors.yaml. Those dropped from the file stay, inactive.",
+)
+
+parked = sa.Table(
+    "parked",
+    metadata,
+    sa.Column("endpoint", sa.Text, primary_key=True),
+    sa.Column("appeal_id", sa.BigInteger, sa.ForeignKey("appeal.id"), primary_key=True),
+    sa.Column("number", sa.BigInteger, nullable=False, comment="the change that waits; later ones wait behind it"),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("due_at", TIME, nullable=False, comment="infinity for a dead letter"),
+    sa.Column("dead", sa.Boolean, nullable=False, server_default=sa.false(), comment="its tries are used up"),
+    sa.Column("reason", sa.Text, nullable=False, server_default=""),
+    sa.Column("since", TIME, nullable=False, server_default=sa.func.now(), comment="when it was parked"),
+    comment="Appeals whose changes an endpoint did not take; everything of theirs behind the cursor is in order.",
+)
+sa.Index("parked_due", parked.c.endpoint, parked.c.due_at)
+
+again = sa.Table(
+    "again",
+    metadata,
+    sa.Column("endpoint", sa.Text, primary_key=True),
+    sa.Column("number", sa.BigInteger, sa.ForeignKey("change.number"), primary_key=True),
+    sa.Column("appeal_id", sa.BigInteger, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, server_default="0"),
+    sa.Column("due_at", TIME, nullable=False, server_default=sa.func.now()),
+    comment="Changes that somebody asked to have sent once more.",
+)
+
+attempt = sa.Table(
+    "attempt",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("endpoint", sa.Text, nullable=False),
+    sa.Column("number", sa.BigInteger, nullable=False),
+    sa.Column("appeal_id", sa.BigInteger, nullable=False),
+    sa.Column("tries", sa.Integer, nullable=False, comment="1 for the first"),
+    sa.Column("at", TIME, nullable=False),
+    sa.Column("milliseconds", sa.Integer, nullable=False),
+    sa.Column("outcome", sa.Text, nullable=False, comment="delivered, refused, failed, busy or gone"),
+    sa.Column("status", sa.Integer),
+    sa.Column("reason", sa.Text, nullable=False),
+    sa.Column("request", sa.Text, nullable=False, comment="its beginning, masked"),
+    sa.Column("answer", sa.Text, nullable=False, comment="its beginning, masked"),
+    sa.Column("address", sa.Text, nullable=False, comment="where the name led to"),
+    comment="The last tries to deliver, so many an endpoint.",
+)
+sa.Index("attempt_endpoint", attempt.c.endpoint, attempt.c.id)
+
+remote_id = sa.Table(
+    "remote_id",
+    metadata,
+    sa.Column("endpoint", sa.Text, primary_key=True),
+    sa.Column("appeal_id", sa.BigInteger, sa.ForeignKey("appeal.id"), primary_key=True),
+    sa.Column("external_id", sa.Text, nullable=False),
+    sa.Column("at", TIME, nullable=False, server_default=sa.func.now()),
+    comment="What the system behind an endpoint calls an appeal, as its answer said.",
+)
+sa.Index("remote_id_appeal", remote_id.c.appeal_id)

@@ -65,12 +65,15 @@ def _whole(text: str) -> str:
     return text if "version:" in text else f"version: 1\n{text}"
 
 
+_MADE_UP = "whsec_bWFkZSB1cCBhbmQgbG9uZyBlbm91Z2ggZm9yIGFsbA=="
+
+
 def _filled(text: str, folder: Path) -> Mapping[str, str]:
     """Make up what a configuration borrows."""
     for name in re.findall(r"\$\{file:([^}]+)\}", text):
         (folder / name).parent.mkdir(parents=True, exist_ok=True)
-        (folder / name).write_text("made up")
-    return dict.fromkeys(re.findall(r"\$\{([A-Z_0-9]+)\}", text), "made-up-and-long-enough")
+        (folder / name).write_text(_MADE_UP)
+    return dict.fromkeys(re.findall(r"\$\{([A-Z_0-9]+)\}", text), _MADE_UP)
 
 
 @pytest.mark.parametrize("kind", KINDS)

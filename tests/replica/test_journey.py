@@ -12,11 +12,12 @@ import pytest
 
 from hub.app import create_app
 from hub.config import Source, load
-from hub.model import Appeal, AppealFilter, Channel, Integration, SourceClass, Status, Tally
+from hub.model import Appeal, Channel, Integration, SourceClass, Status, Tally
 from hub.store.lanes import source_lane
 from hub.store.reads import AppealQuery
 from hub.store.store import Store
 from hub.sync import run
+from hub.wanted import AppealFilter
 from replica import Replica
 from replica.city import Flaw, Snapshot, Stage
 from replica.columns import write

@@ -5,14 +5,18 @@ from typing import Any
 
 import orjson
 import pytest
+from graphql import parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
 from hub.app import create_app
-from hub.model import Status
-from hub.schema.schema import schema_sdl
+from hub.model import Kind, Status
+from hub.schema.executor import Compiler
+from hub.schema.schema import core_schema, schema_sdl
+from hub.schema.shortcut import Shortcut
 from hub.store.store import Store
+from hub.wanted import Bucket, Dimension, Moment
 from tests.schema.conftest import Client, appeal, running, serve
 from tests.schema.test_property import FILTERS, SCALARS
 
@@ -111,21 +115,30 @@ async def test_what_needs_resolvers_goes_the_ordinary_way_beside_what_does_not(c
     assert body["data"]["counted"]["totalCount"] == 40
 
 
-GROUPED = """query Q($f: AppealFilter, $by: [Dimension!], $zone: String! = "Asia/Shanghai") {
-  appealStatistics(filter: $f, groupBy: $by, timezone: $zone) { __typename count truncated groups {
-    __typename count status kind topic urgency area day
-    source { id name title class integration department connector active configurationError } } } }"""
-DIMENSIONS = ["SOURCE", "STATUS", "KIND", "TOPIC", "URGENCY", "AREA", "DAY"]
+GROUPED = """query Q($f: AppealFilter, $by: [AppealDimension!], $bucket: TimeBucket, $moment: AppealMoment! = CREATED,
+                    $zone: String! = "Asia/Shanghai") {
+  appealStatistics(filter: $f, groupBy: $by, bucket: $bucket, moment: $moment, timezone: $zone) {
+    __typename count truncated measures { ...All } groups {
+      __typename count status kind topic urgency channel satisfaction area grid leadOrg originHotline
+      period { __typename since until day } measures { closedRate meanSecondsToClose }
+      source { id name title class integration department connector active configurationError } } } }
+  fragment All on AppealMeasures { __typename open resolved closed resolvedRate closedRate asked solved solvedRate
+    satisfied basic dissatisfied unreached satisfiedRate satisfiedOrBasicRate inTime late inTimeRate
+    meanSecondsToClose }"""
 
 
 @EXAMPLES
 @given(
     wanted=FILTERS,
-    by=st.lists(st.sampled_from(DIMENSIONS), max_size=4),
+    by=st.lists(st.sampled_from(list(Dimension)), max_size=6),
+    bucket=st.none() | st.sampled_from(list(Bucket)),
+    moment=st.sampled_from(list(Moment)),
     zone=st.sampled_from(["Asia/Shanghai", "UTC", "America/St_Johns", "Nowhere/Land"]),
 )
-async def test_any_counts_are_answered_the_same(city, walked, wanted, by, zone):
-    await same(city, walked, GROUPED, f=wanted, by=by, zone=zone)
+async def test_any_counts_are_answered_the_same(city, walked, wanted, by, bucket, moment, zone):
+    body = await same(city, walked, GROUPED, f=wanted, by=by, bucket=bucket, moment=moment, zone=zone)
+
+    assert "data" in body or body["errors"][0]["extensions"]["code"] == "BAD_INPUT"
 
 
 @pytest.mark.parametrize(
@@ -156,6 +169,15 @@ async def test_variables_are_read_and_refused_the_same(city, walked, variables):
     )
 
     await same(city, walked, query, **variables)
+
+
+def test_a_filter_that_holds_filters_goes_past_the_ordinary_execution_too(city_store):
+    document = parse("query Q($f: AppealFilter, $n: Int) { appeals(filter: $f, first: $n) { nodes { id } } }")
+    shortcut = Shortcut(core_schema(), Compiler(city_store.quick), document, document.definitions[0], 10_000)
+
+    given = shortcut.variables({"f": {"or": [{"not": {"and": [{"kind": ["HELP"]}]}}]}, "n": 3})
+
+    assert given["f"].or_[0].not_.and_[0].kind == [Kind.HELP]
 
 
 async def test_what_costs_too_much_is_refused_the_same(city, walked):
@@ -206,3 +228,15 @@ async def test_whoever_develops_can_ask_how_each_field_was_answered(city, produc
     assert (counted["path"], counted["compiled"], counted["statements"]) == (["counted"], False, [])
     assert "extensions" not in (await production.post(asked)).body
     assert "extensions" not in (await city.ask(query)).body
+
+
+async def test_the_plan_tells_counts_from_rollups_and_from_appeals(city):
+    query = """{ rolled: appealStatistics(groupBy: [TOPIC]) { count }
+                 counted: appealStatistics(groupBy: [TOPIC, AREA]) { count } }"""
+    asked = orjson.dumps({"query": query, "extensions": {"plan": True}})
+
+    plans = (await city.post(asked)).body["extensions"]["plan"]
+
+    statements = {plan["path"][0]: plan["statements"][-1] for plan in plans}
+    assert "from rollup where" in statements["rolled"]
+    assert "rollup" not in statements["counted"]

@@ -7,9 +7,10 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from hub.errors import QueryError
-from hub.model import AppealFilter, AppealOrder, Status
+from hub.model import Status
 from hub.schema.cursors import fingerprint, read_cursor, write_cursor
 from hub.store.reads import Position
+from hub.wanted import AppealFilter, AppealOrder
 
 TIMES = st.datetimes(timezones=st.just(UTC))
 

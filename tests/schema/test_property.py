@@ -5,9 +5,10 @@ from hypothesis import HealthCheck, example, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import nodes, queries
 
-from hub.model import AppealOrder, Dimension, Status
+from hub.model import Status
 from hub.schema import problems
 from hub.schema.schema import schema_sdl
+from hub.wanted import AppealOrder, Bucket, Dimension, Moment
 
 CODES = set(problems.CODES) - {"INTERNAL", "TIMEOUT", "STORE_UNAVAILABLE"}
 EXAMPLES = settings(max_examples=60, deadline=None, suppress_health_check=list(HealthCheck))
@@ -79,26 +80,29 @@ VARIABLES = st.fixed_dictionaries(
         "i": st.text(max_size=30),
         "s": st.text(max_size=30),
         "z": st.text(max_size=10) | st.timezone_keys(),
-        "g": st.lists(st.sampled_from(list(Dimension)), max_size=4),
+        "g": st.lists(st.sampled_from(list(Dimension)), max_size=6),
+        "k": st.sampled_from(list(Bucket)),
+        "m": st.sampled_from(list(Moment)),
     },
 )
-MANGLED = st.fixed_dictionaries({}, optional=dict.fromkeys("fonalbiszg", JUNK))
+MANGLED = st.fixed_dictionaries({}, optional=dict.fromkeys("fonalbiszgkm", JUNK))
 
 
 @EXAMPLES
 @given(variables=VARIABLES | MANGLED)
 @example(variables={"f": {"text": "ﷺ" * 200}})
 @example(variables={"f": {"text": "㍿ ①②"}})
-@example(variables={"z": "Factory", "g": ["DAY"]})
-@example(variables={"z": "../../etc/passwd", "g": ["DAY"]})
+@example(variables={"z": "Factory", "k": "DAY"})
+@example(variables={"z": "../../etc/passwd", "k": "DAY"})
 @example(variables={"f": {"created": {"since": "0001-01-01T00:00:00Z", "until": "9999-12-31T23:59:59Z"}}})
 async def test_whatever_the_variables_hold_is_answered(city, variables):
     query = """query Q($f: AppealFilter, $o: AppealOrder, $n: Int, $a: String, $l: Int, $b: String, $i: ID = "",
-                       $s: String, $z: String! = "UTC", $g: [AppealDimension!]) {
+                       $s: String, $z: String! = "UTC", $g: [AppealDimension!], $k: TimeBucket,
+                       $m: AppealMoment! = CREATED) {
       appeals(filter: $f, orderBy: $o, first: $n, after: $a, last: $l, before: $b) {
         nodes { id changes { nodes { id } } }
       }
-      appealStatistics(filter: $f, groupBy: $g, timezone: $z) { count groups { count } }
+      appealStatistics(filter: $f, groupBy: $g, bucket: $k, moment: $m, timezone: $z) { count groups { count } }
       rejectedTickets(source: $s, after: $a) { nodes { id } }
       node(id: $i) { id }
     }"""

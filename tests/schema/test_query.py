@@ -7,8 +7,10 @@ import pytest
 import sqlalchemy as sa
 
 from hub.app import create_app
-from hub.model import AppealFilter, AppealOrder, SourceClass, SourceRecord
-from hub.store.reads import AppealQuery, Position, _conditions, _stretches
+from hub.model import SourceClass, SourceRecord
+from hub.store.conditions import clause
+from hub.store.reads import AppealQuery, Position, _stretches
+from hub.wanted import AppealFilter, AppealOrder
 from tests.schema.conftest import appeal, running, serve
 
 PAGE = """
@@ -352,7 +354,7 @@ async def test_rejected_tickets_show_what_came_and_why_it_was_refused(city):
 async def test_appeals_are_counted_in_groups(city):
     reply = await city.ask(
         """{ appealStatistics(groupBy: [SOURCE, KIND]) { count truncated
-             groups { count kind source { name } status topic urgency area day } } }"""
+             groups { count kind source { name } status topic urgency area grid leadOrg period { day } } } }"""
     )
 
     statistics = reply.data["appealStatistics"]
@@ -360,20 +362,22 @@ async def test_appeals_are_counted_in_groups(city):
     assert (statistics["count"], statistics["truncated"]) == (40, False)
     assert groups == [("housing", "COMPLAINT", 20), ("housing", "HELP", 10), ("lift", "HELP", 10)]
     assert {
-        group[name] for group in statistics["groups"] for name in ("status", "topic", "urgency", "area", "day")
+        group[name]
+        for group in statistics["groups"]
+        for name in ("status", "topic", "urgency", "area", "grid", "leadOrg", "period")
     } == {None}
 
 
 async def test_a_day_is_that_of_the_zone_asked_for(own_store):
     await serve(own_store, [appeal(1, created_at=datetime(2026, 3, 1, 17, tzinfo=UTC))])
-    query = "query D($z: String!) { appealStatistics(groupBy: [DAY], timezone: $z) { groups { day count } } }"
+    query = "query D($z: String!) { appealStatistics(bucket: DAY, timezone: $z) { groups { period { day } count } } }"
     async with running(create_app(own_store)) as client:
         shanghai = (await client.ask(query, z="Asia/Shanghai")).data["appealStatistics"]["groups"]
         utc = (await client.ask(query, z="UTC")).data["appealStatistics"]["groups"]
         unknown = await client.ask(query, z="Mars/Olympus")
 
-    assert shanghai == [{"day": "2026-03-02", "count": 1}]
-    assert utc == [{"day": "2026-03-01", "count": 1}]
+    assert shanghai == [{"period": {"day": "2026-03-02"}, "count": 1}]
+    assert utc == [{"period": {"day": "2026-03-01"}, "count": 1}]
     assert unknown.codes == ["BAD_INPUT"]
 
 
@@ -422,7 +426,7 @@ async def test_a_deep_page_is_read_through_the_index(own_store, order):
         await connection.execute(sa.text("set local enable_seqscan = off"))
         await connection.execute(sa.text("set local enable_sort = off"))
         for stretch in _stretches(query):
-            statement = stretch.where(*_conditions(query.filter)).limit(21)
+            statement = stretch.where(clause(query.filter)).limit(21)
             compiled = statement.compile(connection.engine, compile_kwargs={"literal_binds": True})
             rows = await connection.exec_driver_sql(f"explain {compiled}")
             plans.append("\n".join(row[0] for row in rows))

@@ -2,7 +2,7 @@
 
 import pytest
 
-from hub.schema.masking import masked_name, masked_numbers, masked_phone
+from hub.masking import masked_name, masked_numbers, masked_phone
 
 
 @pytest.mark.parametrize(
