@@ -28,7 +28,7 @@ _LISTS = {
     "sources": 50,
     "registers": 50,
     "nodes": 100,
-    "groups": 1_000,
+    "groups": 250,  # a thousand at most, in few queries
 }  # lists that are no pages, by their fields; others hold some 10
 _OTHER = 10
 

@@ -9,6 +9,7 @@ import strawberry
 from hub.model import Channel, Kind, Satisfaction, Status, Urgency
 from hub.schema import words  # noqa: F401  # makes the domain's enums the schema's, before a type mentions one
 from hub.schema.context import Info
+from hub.schema.referred import Area, Organization, Topic
 from hub.schema.types import Source, source_named
 from hub.store import counting
 from hub.store.reads import Reads
@@ -114,15 +115,15 @@ class AppealGroup:
     )
     status: Status | None = strawberry.field(description="Grouped by STATUS: where they stand.")
     kind: Kind | None = strawberry.field(description="Grouped by KIND: what the residents want.")
-    topic: str | None = strawberry.field(description="Grouped by TOPIC: what they are about; null for those without.")
+    topic: Topic | None = strawberry.field(description="Grouped by TOPIC: what they are about; null for those without.")
     urgency: Urgency | None = strawberry.field(description="Grouped by URGENCY: how pressing they are.")
     channel: Channel | None = strawberry.field(description="Grouped by CHANNEL: how the residents reached the source.")
     satisfaction: Satisfaction | None = strawberry.field(
         description="Grouped by SATISFACTION: what the residents thought of the result."
     )
-    area: str | None = strawberry.field(description="Grouped by AREA: their division; null for those without.")
+    area: Area | None = strawberry.field(description="Grouped by AREA: their division; null for those without.")
     grid: str | None = strawberry.field(description="Grouped by GRID: their grid cell; null for those without.")
-    lead_org: str | None = strawberry.field(
+    lead_org: Organization | None = strawberry.field(
         description="Grouped by LEAD_ORG: the organization in charge; null for those without."
     )
     origin_hotline: str | None = strawberry.field(
@@ -139,6 +140,9 @@ class AppealGroup:
     @classmethod
     def of(cls, group: counting.Group) -> "AppealGroup":
         values = {one.value.lower(): group.key.get(one) for one in Dimension if one is not Dimension.SOURCE}
+        values["topic"] = Topic.said(values["topic"])
+        values["area"] = Area.coded(values["area"])
+        values["lead_org"] = Organization.named(values["lead_org"])
         return cls(
             count=group.count,
             period=TimePeriod.of(group.period) if group.period else None,
