@@ -11,9 +11,9 @@ help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
 
 demo: $(VENV)/.installed ## a made-up city behind http://127.0.0.1:8000/graphql, until Ctrl-C
-	@# Beside the city, for it takes half a minute, and fails where npm cannot be reached.
-	@mkdir -p .replica; $(MAKE) -s graphiql >.replica/graphiql.log 2>&1 &
-	@exec $(BIN)/python -m replica.demo
+	@# GraphiQL is built beside the city, for it takes half a minute, and fails where npm cannot be reached.
+	@# Make's own word for itself would have `make -n` run this line.
+	@exec $(BIN)/python -m replica.demo make -s graphiql
 
 graphiql: hub/schema/graphiql/index.html ## the page at /graphiql, built by npm and Vite; `make demo` does so by itself
 

@@ -1,4 +1,7 @@
-"""Show the hub at work on the made-up city: `python -m replica.demo`, which is what `make demo` runs."""
+"""Show the hub at work on the made-up city: `python -m replica.demo [COMMAND…]`, which is what `make demo` runs.
+
+The command runs beside the city, and ends with it at the latest.
+"""
 
 import asyncio
 import json
@@ -9,7 +12,7 @@ import socket
 import sys
 import time
 from asyncio.subprocess import PIPE, Process
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 from typing import Any
@@ -68,7 +71,7 @@ async def _show() -> None:
     async with Replica(files=files, port=port, eager=False) as city:
         say(f"a made-up city of {len(city.desks)} legacy systems on {city.url} and in {_short(files)}")
         log = files / "hub.log"
-        async with _hub(city.surroundings, log) as (hub, endpoint):
+        async with _beside(sys.argv[1:], files / "beside.log"), _hub(city.surroundings, log) as (hub, endpoint):
             city.push_to(endpoint.removesuffix("/graphql"))
             telling = asyncio.create_task(_tell(endpoint))
             ended = asyncio.create_task(hub.wait())
@@ -101,6 +104,20 @@ def _require_free(host: str, port: int, variable: str) -> None:
     except OSError as error:
         cure = f"stop what uses it, or choose another: {variable}={port + 1} make demo"
         raise Hindered(f"cannot listen on {host}:{port} ({os.strerror(error.errno or 0)}): {cure}") from error
+
+
+@asynccontextmanager
+async def _beside(command: Sequence[str], log: Path) -> AsyncIterator[None]:
+    """Run a command, if there is one, and stop it at the end."""
+    if not command:
+        yield
+        return
+    with log.open("wb") as output:
+        process = await leash.start(*command, stdout=output, stderr=output)
+    try:
+        yield
+    finally:
+        await leash.stop(process)
 
 
 @asynccontextmanager

@@ -35,16 +35,14 @@ async def start(*command: str, **options: Any) -> Process:
 
 
 async def stop(process: Process) -> None:
-    """Stop what `start` started, with force where it takes more than 10 seconds, and wait until it has ended."""
-    if process.returncode is not None:
-        return
-    process.terminate()
-    try:
+    """Stop what `start` started, with force where it takes more than 10 seconds, and what it left running itself."""
+    if process.returncode is None:
+        process.terminate()
+    with suppress(TimeoutError):
         await asyncio.wait_for(process.wait(), _STOPPING)
-    except TimeoutError:
-        with suppress(ProcessLookupError):
-            os.killpg(process.pid, signal.SIGKILL)
-        await process.wait()
+    with suppress(ProcessLookupError):
+        os.killpg(process.pid, signal.SIGKILL)
+    await process.wait()
 
 
 def main() -> int:

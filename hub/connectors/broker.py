@@ -9,7 +9,7 @@ from itertools import chain, islice
 from typing import Any, ClassVar, cast
 
 from hub.connectors.base import Options, Place
-from hub.connectors.brokers.base import Left, Message, Opener, Queue
+from hub.connectors.brokers.base import Message, Opener, Queue
 from hub.connectors.brokers.bodies import Bodies
 from hub.connectors.brokers.options import BrokerOptions, Scheme
 from hub.connectors.brokers.wire import Site, site_of
@@ -59,8 +59,7 @@ class Broker:
         """
         last = _last(cursor)
         site = site_of(self._options, self._place.source, self._place.folder)
-        left = Left(site)
-        async with self._opened(site, left) as queue:
+        async with self._opened(site) as queue:
             for _ in range(self._options.limits.max_pages):
                 if not (messages := await self._gathered(queue)):
                     break
@@ -71,12 +70,11 @@ class Broker:
                 while page := await self._some(tickets):
                     yield Page(page, {"last": last})
                 await queue.acknowledge(messages)
-        left.tell()
 
-    def _opened(self, site: Site, left: Left) -> AbstractAsyncContextManager[Queue]:
+    def _opened(self, site: Site) -> AbstractAsyncContextManager[Queue]:
         # Imported here, and not with the registry: `hub check` starts fast, and without the libraries of others.
         opener = cast("Opener", import_module(self._spoken.module).open_queue)
-        return opener(self._options, site, left)
+        return opener(self._options, site)
 
     async def _gathered(self, queue: Queue) -> list[Message]:
         """Gather messages until there are enough for a page, or no other comes for a moment."""

@@ -14,16 +14,15 @@ from hub.connectors.formats import NotReadable, known_encoding
 from hub.connectors.tables import (
     FORMATS,
     CsvOptions,
-    ExcelOptions,
     FileFormat,
     HtmlOptions,
     csv_rows,
     document_rows,
-    excel_rows,
     html_rows,
     jsonl_rows,
     spreadsheet_rows,
 )
+from hub.connectors.workbooks import ExcelOptions, Workbooks
 from hub.errors import SourceError
 from hub.model import Ticket
 
@@ -96,16 +95,16 @@ def _ending(name: str) -> str:
     return PurePosixPath(lower).suffix
 
 
-def file_rows(name: str, data: bytes, how: Reading, most: int) -> Iterator[Ticket]:
+def file_rows(name: str, data: bytes, how: Reading, books: Workbooks) -> Iterator[Ticket]:
     """Read a file, or the files in it, row by row. Raises NotReadable, naming the file inside an archive."""
     if name.lower().endswith(".gz"):
-        name, data = name[:-3], gunzipped(data, most)
+        name, data = name[:-3], gunzipped(data, books.most)
     if how.inside is None or not _is_archive(name, data):
-        yield from _named(name, _rows(name, data, how, most), how)
+        yield from _named(name, _rows(name, data, how, books), how)
         return
-    for inner, content in unpacked(data, how.inside, most):
+    for inner, content in unpacked(data, how.inside, books.most):
         try:
-            yield from _named(f"{name}/{inner}", _rows(inner, content, how, most), how)
+            yield from _named(f"{name}/{inner}", _rows(inner, content, how, books), how)
         except SourceError as error:
             error.message = f"holds {inner}, which {error.message}"
             raise
@@ -120,7 +119,7 @@ def _named(name: str, rows: Iterator[Ticket], how: Reading) -> Iterator[Ticket]:
     return ({**row, how.name_into: name} for row in rows) if how.name_into else rows
 
 
-def _rows(name: str, data: bytes, how: Reading, most: int) -> Iterator[Ticket]:
+def _rows(name: str, data: bytes, how: Reading, books: Workbooks) -> Iterator[Ticket]:
     form = how.format or FORMATS.get(_ending(name))
     match form:
         case "csv":
@@ -132,23 +131,23 @@ def _rows(name: str, data: bytes, how: Reading, most: int) -> Iterator[Ticket]:
         case "html":
             return html_rows(data, how.html, encoding=how.encoding)
         case "excel":
-            return _workbook_rows(data, how, most)
+            return _workbook_rows(data, how, books)
     raise NotReadable("does not tell its format by its name", hint="set `format`")
 
 
-def _workbook_rows(data: bytes, how: Reading, most: int) -> Iterator[Ticket]:
+def _workbook_rows(data: bytes, how: Reading, books: Workbooks) -> Iterator[Ticket]:
     """Read what is called a workbook: many systems export an HTML table, XML or plain text under that name."""
     if data.startswith(_WORKBOOKS) or not data.strip():
-        return excel_rows(data, how.excel, most)
+        return books.rows(data, how.excel)
     header = how.excel.header
     if _SPREADSHEET_XML in data[:4096]:
-        return spreadsheet_rows(data, how.excel)
+        return spreadsheet_rows(data, how.excel.sheet, header)
     if _MARKUP.match(data.removeprefix(b"\xef\xbb\xbf")):
         return html_rows(data, _headed(how.html, header), encoding=how.encoding)
     first_line = data.lstrip().partition(b"\n")[0]
     delimiter = next((sign for sign in ("\t", how.csv.delimiter) if sign.encode() in first_line), None)
     if delimiter is None:
-        return excel_rows(data, how.excel, most)  # which says that it is none
+        return books.rows(data, how.excel)  # which says that it is none
     return csv_rows(data, _headed(how.csv, header).model_copy(update={"delimiter": delimiter}))
 
 

@@ -22,6 +22,7 @@ from hub.connectors.folders.local import LocalFolder
 from hub.connectors.folders.servers import FileAuth, FileTls, Opening, Server, check, opening
 from hub.connectors.formats import known_encoding
 from hub.connectors.taken import File, Mark, Read, Sight, from_cursor, to_cursor
+from hub.connectors.workbooks import Workbooks
 from hub.errors import SourceError, SourceRefused
 from hub.model import Cursor, Page, Ticket
 from hub.units import Duration
@@ -156,11 +157,12 @@ class Files:
         run does it, as the cursor knows the file.
         """
         mark = from_cursor(cursor)
-        async with self._opened() as folder:
-            run = _Run(self._options, folder, mark, self._left_out)
-            async with aclosing(run.pages()) as pages:
-                async for page in pages:
-                    yield page
+        with Workbooks(self._options.limits.max_body) as books:
+            async with self._opened() as folder:
+                run = _Run(self._options, folder, books, mark, self._left_out)
+                async with aclosing(run.pages()) as pages:
+                    async for page in pages:
+                        yield page
 
 
 def _inside(root: str, after: str | Move) -> str | None:
@@ -174,9 +176,12 @@ def _inside(root: str, after: str | Move) -> str | None:
 class _Run:
     """One run over an open folder."""
 
-    def __init__(self, options: FilesOptions, folder: Folder, mark: Mark, left_out: str | None) -> None:
+    def __init__(
+        self, options: FilesOptions, folder: Folder, books: Workbooks, mark: Mark, left_out: str | None
+    ) -> None:
         self._options = options
         self._folder = folder
+        self._books = books
         self._mark = mark
         self._left_out = left_out
         self._trouble: SourceError | None = None
@@ -285,7 +290,7 @@ class _Run:
             await self._tidy(file)
 
     def _rows(self, file: File, content: bytes, given: int) -> Iterator[Ticket]:
-        return islice(file_rows(file.entry.name, content, self._options, self._options.limits.max_body), given, None)
+        return islice(file_rows(file.entry.name, content, self._options, self._books), given, None)
 
     def _some(self, file: File, rows: Iterator[Ticket]) -> list[Ticket]:
         try:

@@ -19,6 +19,7 @@ from hub.connectors.formats import NotReadable
 from hub.connectors.imap import Envelope, Imap, NotGiven, Way, connected
 from hub.connectors.mails import Attachment, Mail, addresses, header_text, read_head, read_headers, read_mail
 from hub.connectors.tls import Tls
+from hub.connectors.workbooks import Workbooks
 from hub.errors import SourceError, SourceRefused
 from hub.model import BROKEN, Cursor, Page, Ticket
 
@@ -182,12 +183,13 @@ class Mailbox:
         """
         mark = _read_cursor(cursor)
         to_change = self._options.after != "leave"
-        async with connected(self._way) as imap:
-            validity = await imap.open(self._options.folder, to_change=to_change)
-            run = _Run(self._options, imap, mark.under(validity), to_change=to_change)
-            async with aclosing(run.pages()) as pages:
-                async for page in pages:
-                    yield page
+        with Workbooks(self._options.limits.max_body) as books:
+            async with connected(self._way) as imap:
+                validity = await imap.open(self._options.folder, to_change=to_change)
+                run = _Run(self._options, imap, books, mark.under(validity))
+                async with aclosing(run.pages()) as pages:
+                    async for page in pages:
+                        yield page
 
     def between(self, start: datetime, end: datetime) -> Cursor:
         """Begin with the mails that came in since the day of `start`; what came after `end` comes as well."""
@@ -213,11 +215,12 @@ def _way(options: MailboxOptions, place: Place) -> Way:
 class _Run:
     """One run over an open folder."""
 
-    def __init__(self, options: MailboxOptions, imap: Imap, mark: _Mark, *, to_change: bool) -> None:
+    def __init__(self, options: MailboxOptions, imap: Imap, books: Workbooks, mark: _Mark) -> None:
         self._options = options
         self._imap = imap
+        self._books = books
         self._mark = mark
-        self._to_change = to_change
+        self._to_change = options.after != "leave"
         self._wanted = _Wanted.of(options)
         self._trouble: SourceError | None = None
 
@@ -298,7 +301,7 @@ class _Run:
         except NotReadable as error:
             return iter([_broken(f"the mail {error.message}", _named(data) | facts)])
         if (how := self._options.attachments) is not None:
-            return _attached(mail, how, facts, most)
+            return _attached(mail, how, facts, self._books)
         return iter([mail.ticket | facts])
 
     async def _tidied(self, page: Sequence[Ticket]) -> bool:
@@ -354,7 +357,7 @@ def _holds(text: str, words: tuple[str, ...]) -> bool:
     return not words or any(word in text.casefold() for word in words)
 
 
-def _attached(mail: Mail, how: Attachments, facts: Ticket, most: int) -> Iterator[Ticket]:
+def _attached(mail: Mail, how: Attachments, facts: Ticket, books: Workbooks) -> Iterator[Ticket]:
     """Read the rows of what hangs on a mail; what cannot be read comes as a ticket that says why."""
     head = {name: value for name, value in mail.ticket.items() if name not in _BODY} | facts
     chosen = [
@@ -365,7 +368,7 @@ def _attached(mail: Mail, how: Attachments, facts: Ticket, most: int) -> Iterato
         yield _broken(f"no attachment is called {how.pick}; there are: {held}", head)
     for name, content in chosen:
         try:
-            for row in file_rows(name, content, how, most):
+            for row in file_rows(name, content, how, books):
                 yield {**row, how.mail_into: head} if how.mail_into else row
         except SourceError as error:
             yield _broken(f"the attachment {name} {error.message}", head)

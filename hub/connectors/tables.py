@@ -1,19 +1,16 @@
-"""Read the rows of a file: CSV, JSON lines, JSON, XML, HTML or a spreadsheet. Lazy: a page at a time is built."""
+"""Read the rows of a file: CSV, JSON lines, JSON, XML, HTML or its own kind of spreadsheet, a page at a time."""
 
 import codecs
 import csv
 import io
 import re
-import zipfile
 from collections import deque
 from collections.abc import Iterable, Iterator, Sequence
 from contextlib import suppress
-from datetime import date, datetime, time, timedelta
 from typing import Any, Literal, TypeAlias
 
 from lxml import etree
 from pydantic import Field, field_validator, model_validator
-from python_calamine import CalamineError, CalamineSheet, CalamineWorkbook, load_workbook
 
 from hub.connectors.base import Options
 from hub.connectors.formats import (
@@ -52,9 +49,7 @@ FORMATS: dict[str, FileFormat] = {
 
 _LONGEST_FIELD = 2**20
 _LONGEST_QUOTE = 2**16
-_MOST_CELLS = 10_000_000
 _CHUNK = 2**20
-_CELL = re.compile(rb' r="([A-Z]{1,3})([0-9]{1,7})"')
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
 _WIDEST_TABLE = 1000
@@ -97,13 +92,6 @@ class CsvOptions(Options):
         if self.header == 0 and not self.columns:
             raise ValueError("`header: 0` needs `columns`, or the cells would have no names")
         return self
-
-
-class ExcelOptions(Options):
-    sheet: str | None = None
-    """The name of the sheet; left out, the first."""
-    header: int = Field(1, ge=1)
-    """The row that holds the column names, counted from 1."""
 
 
 class HtmlOptions(Options):
@@ -255,32 +243,16 @@ def document_rows(data: bytes, form: Literal["json", "xml"], records: str, encod
     yield from (row if isinstance(row, dict) else {"value": row} for row in rows)
 
 
-def excel_rows(data: bytes, options: ExcelOptions, most_bytes: int) -> Iterator[Ticket]:
-    """Read a sheet row by row; empty rows are left out. Raises NotReadable for what is no workbook."""
-    _refuse_bomb(data, most_bytes)
-    try:
-        with load_workbook(io.BytesIO(data)) as book:
-            rows = _sheet(book, options.sheet).iter_rows()
-            names: list[str] = []
-            for number, cells in enumerate(rows, 1):
-                if number == options.header:
-                    names = column_names(cells)
-                elif number > options.header and any(cell != "" for cell in cells):
-                    yield {name: _plain(cell) for name, cell in zip(names, cells, strict=False)}
-    except CalamineError as error:
-        raise NotReadable(f"is not a workbook that can be read: {error}") from None
-
-
-def spreadsheet_rows(data: bytes, options: ExcelOptions) -> Iterator[Ticket]:
+def spreadsheet_rows(data: bytes, sheet: str | None, header: int) -> Iterator[Ticket]:
     """Read a sheet of the XML that Excel 2003 wrote, and many a report still writes, under the name of a workbook."""
     names: list[str] = []
     number = 0
-    for row in _xml_sheet(data, options.sheet).iter(f"{_SS}Row"):
+    for row in _xml_sheet(data, sheet).iter(f"{_SS}Row"):
         number = _place(row, number)
         cells = _xml_cells(row)
-        if number == options.header:
+        if number == header:
             names = column_names(cells.get(column) or "" for column in range(1, max(cells, default=0) + 1))
-        elif number > options.header and any(cell is not None for cell in cells.values()):
+        elif number > header and any(cell is not None for cell in cells.values()):
             yield {name: cells.get(column) for column, name in enumerate(names, 1)}
 
 
@@ -315,59 +287,15 @@ def _xml_value(cell: etree._Element) -> Any:
     text = "" if content is None else "".join(map(str, content.itertext()))
     if content is not None and content.get(f"{_SS}Type") == "Number":
         with suppress(ValueError):
-            return _plain(float(text))
+            return plain(float(text))
     return text or None
 
 
-def _sheet(book: CalamineWorkbook, name: str | None) -> CalamineSheet:
-    if name is not None and name not in book.sheet_names:
-        raise NotReadable(f"has no sheet {name!r}; it has {', '.join(book.sheet_names[:10])}")
-    return book.get_sheet_by_name(name) if name else book.get_sheet_by_index(0)
-
-
-def _plain(cell: Any) -> Any:
-    """Write a cell as JSON can hold it: whole numbers without a point, times in ISO 8601 without a zone."""
+def plain(cell: Any) -> Any:
+    """Write a cell of a workbook as a ticket has it: nothing for an empty one, whole numbers without a point."""
     if isinstance(cell, float) and cell.is_integer() and abs(cell) < 2**53:
         return int(cell)
-    if isinstance(cell, datetime | date | time):
-        return cell.isoformat()
-    if isinstance(cell, timedelta):
-        return cell.total_seconds()
     return None if cell == "" else cell
-
-
-def _refuse_bomb(data: bytes, most_bytes: int) -> None:
-    """Refuse a workbook that inflates beyond the limit, or whose few cells stretch over billions."""
-    if not data.startswith(b"PK"):
-        return
-    try:
-        with zipfile.ZipFile(io.BytesIO(data)) as archive:
-            if sum(entry.file_size for entry in archive.infolist()) > most_bytes:
-                raise NotReadable("inflates to more than limits.max_body", hint="raise it if you trust the file")
-            for entry in archive.infolist():
-                if entry.filename.startswith("xl/worksheets/") and entry.filename.endswith(".xml"):
-                    _refuse_stretch(archive, entry)
-    except (zipfile.BadZipFile, NotImplementedError, RuntimeError, EOFError, ValueError) as error:
-        raise NotReadable(f"is not a workbook that can be read: {error}") from None
-
-
-def _refuse_stretch(archive: zipfile.ZipFile, entry: zipfile.ZipInfo) -> None:
-    rows = columns = 0
-    with archive.open(entry) as sheet:
-        tail = b""
-        while piece := sheet.read(_CHUNK):
-            for letters, number in _CELL.findall(tail + piece):
-                rows, columns = max(rows, int(number)), max(columns, _column(letters))
-            tail = piece[-16:]
-    if rows * columns > _MOST_CELLS:
-        raise NotReadable(f"stretches over {rows} rows and {columns} columns", hint="clear what lies outside the table")
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
 
 
 def html_rows(

@@ -10,6 +10,7 @@ from strawberry.dataloader import DataLoader
 
 from hub.model import Drift, Entry, SourceHealth, SourceRecord, StoredAppeal
 from hub.schema.live import Live
+from hub.schema.tracing import Trace
 from hub.store.reads import ChangePage, Reads
 
 
@@ -34,6 +35,8 @@ class Context:
         self.compiler = compiler
         self.plans: list[dict[str, Any]] | None = None
         """How each field was answered; None when nobody wants to know."""
+        self.trace: Trace | None = None
+        """How long each field took; None when nobody wants to know."""
         self._last_change: asyncio.Future[int] | None = None
 
     async def last_change(self, ask: Callable[[], Coroutine[Any, Any, int]]) -> int:

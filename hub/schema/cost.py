@@ -13,8 +13,10 @@ from graphql import (
     GraphQLSchema,
     InlineFragmentNode,
     IntValueNode,
+    ListValueNode,
     OperationDefinitionNode,
     SelectionSetNode,
+    ValueNode,
     VariableNode,
     get_named_type,
     is_composite_type,
@@ -31,6 +33,7 @@ _LISTS = {
     "groups": 250,  # a thousand at most, in few queries
 }  # lists that are no pages, by their fields; others hold some 10
 _OTHER = 10
+_GIVEN = {"_entities"}  # lists of what was given, one for one
 
 
 def check_cost(
@@ -95,8 +98,21 @@ class _Counting:
         below = self.selections(node.selection_set, kind, rows)
         if not _is_list(field):
             return 1 + below
-        times = page if page is not None else _LISTS.get(node.name.value, _OTHER)
-        return times * (1 + below)
+        return (self.given(node) if node.name.value in _GIVEN else self.rows(node, page)) * (1 + below)
+
+    @staticmethod
+    def rows(node: FieldNode, page: int | None) -> int:
+        return page if page is not None else _LISTS.get(node.name.value, _OTHER)
+
+    def given(self, node: FieldNode) -> int:
+        """How many values the arguments of a field list."""
+        return sum(self.length(argument.value) for argument in node.arguments or ())
+
+    def length(self, value: ValueNode) -> int:
+        if isinstance(value, ListValueNode):
+            return len(value.values)
+        given = self.variables.get(value.name.value) if isinstance(value, VariableNode) else None
+        return len(given) if isinstance(given, list) else 1
 
     def page(self, node: FieldNode) -> int:
         for argument in node.arguments or ():

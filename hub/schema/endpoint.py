@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -23,6 +24,7 @@ from hub.schema.requests import BadRequest, read_request
 from hub.schema.streams import FRAMINGS, Stream, single
 
 _PLAIN = {b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"}
+_UNUSUAL = {b"content-encoding", b"apollo-federation-include-trace"}
 _NUL = b"\\u0000"  # the only way in which JSON can say U+0000
 _STATUS = {"TIMEOUT": 503}
 _QUERIES = frozenset({OperationType.QUERY})
@@ -82,7 +84,8 @@ class Endpoint:
             asked = await read_request(request, self._execution.limits.body)
             if isinstance(asked, list):
                 return await self._answer_batch(asked, form)
-            return await self._answer(self._read(asked), request, wished, form)
+            trace = request.headers.get("apollo-federation-include-trace") == "ftv1"
+            return await self._answer(replace(self._read(asked), trace=trace), request, wished, form)
         except BadRequest as bad:
             refused = Answer([problems.refusal(bad.error)], refused=True)
             return _response(refused, bad.status, form, bad.headers)
@@ -155,7 +158,7 @@ def _plain_form(headers: Iterable[tuple[bytes, bytes]]) -> _Form | None:
             encodings = value
         elif name == b"sec-fetch-site":
             foreign = value == b"cross-site"
-        elif name == b"content-encoding":
+        elif name in _UNUSUAL:
             return None
     media = _media_of(accept) if plain else None
     return _Form(media, b"" if foreign else encodings) if media else None

@@ -133,7 +133,9 @@ class Drift:
         )
 
 
-@strawberry.type(description="One legacy system that appeals come from: a hotline or a platform.")
+@strawberry.federation.type(
+    description="One legacy system that appeals come from: a hotline or a platform.", keys=["id", "name"]
+)
 class Source(Node):
     name: str = strawberry.field(description="Its name in connectors.yaml, such as `housing`.")
     title: str = strawberry.field(description="Its name for people.")
@@ -195,7 +197,7 @@ class FieldChange:
     after: JSON | None = strawberry.field(description="What it became. Null for personal data, as above.")
 
 
-@strawberry.type(description="One entry of the append-only log of what happened to appeals.")
+@strawberry.federation.type(description="One entry of the append-only log of what happened to appeals.", keys=["id"])
 class Change(Node):
     number: ChangeNumber = strawberry.field(
         description="Its place in the log. Numbers only ever rise; some are left out. Resume `appealChanged` after it."
@@ -261,7 +263,7 @@ class Event:
         return cls(at=event.at, text=event.text, by=event.by, status=event.status, status_text=event.status_text)
 
 
-@strawberry.type(description="One appeal (诉求) of a resident, whichever system it came from.")
+@strawberry.federation.type(description="One appeal (诉求) of a resident, whichever system it came from.", keys=["id"])
 class Appeal(Node):
     external_id: str = strawberry.field(description="Its id in its source.")
     version: int = strawberry.field(description="How often it was written: 1 when new, one more for every change.")
@@ -468,7 +470,9 @@ class AppealConnection:
         return cls(fetch=_Fetch(reads, query))
 
 
-@strawberry.type(description="A ticket that does not read as an appeal: set aside until the source's map is mended.")
+@strawberry.federation.type(
+    description="A ticket that does not read as an appeal: set aside until the source's map is mended.", keys=["id"]
+)
 class RejectedTicket(Node):
     external_id: str = strawberry.field(description="Its id in its source.")
     reason: str = strawberry.field(description="Why it was set aside.")

@@ -9,7 +9,8 @@ from pathlib import PurePath
 from typing import Any
 
 from hub.connectors.formats import looks_like_xml, parse_json, parse_xml, readable
-from hub.connectors.tables import FORMATS, CsvOptions, ExcelOptions, FileFormat, csv_rows, excel_rows, jsonl_rows
+from hub.connectors.tables import FORMATS, CsvOptions, FileFormat, csv_rows, jsonl_rows
+from hub.connectors.workbooks import ExcelOptions, Workbooks
 from hub.errors import SourceRefused
 from hub.model import BROKEN, Ticket
 
@@ -37,9 +38,8 @@ def read_sample(content: bytes, name: str, charset: str | None = None) -> Sample
     form = _format(content, name)
     match form:
         case "excel":
-            sample = _table(
-                form, lambda header: excel_rows(content, ExcelOptions(header=header), MOST_BYTES), delimiter=","
-            )
+            with Workbooks(MOST_BYTES) as books:
+                sample = _table(form, lambda header: books.rows(content, ExcelOptions(header=header)), delimiter=",")
         case "csv":
             sample = _csv(content)
         case "jsonl":

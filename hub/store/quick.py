@@ -81,6 +81,14 @@ class Quick:
             rows = await self._once.fetch(_one(columns, _BY_EXTERNAL_ID), key)
         return rows[0] if rows else None
 
+    async def rows(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
+        """The rows of a statement whose plan does not depend on its parameters."""
+        return await self._once.fetch(statement, parameters)
+
+    async def rows_planned_anew(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
+        """The rows of a statement whose best plan does."""
+        return await self._anew.fetch(statement, parameters)
+
     async def last_change_number(self) -> int:
         """The number of the newest change; 0 before the first."""
         rows = await self._once.fetch("select coalesce(max(number), 0) from change", [])

@@ -4,6 +4,7 @@ from hub.store.counted import Counted
 from hub.store.database import Database
 from hub.store.deliveries import Deliveries
 from hub.store.drifts import Drifts
+from hub.store.endpoints import Endpoints
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
 from hub.store.pushes import Pushes
@@ -22,9 +23,10 @@ class Store:
         self.pushes = Pushes(database)
         self.reads = Reads(database)
         self.quick = Quick(database)
-        self.counted = Counted(self.reads, self.quick)
+        self.counted = Counted(self.quick)
         self.drifts = Drifts(database)
         self.deliveries = Deliveries(database)
+        self.endpoints = Endpoints(database)
 
     @classmethod
     async def open(cls, url: str) -> "Store":

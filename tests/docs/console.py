@@ -21,7 +21,7 @@ from tests.docs.pages import ROOT, Fence, Step, steps
 
 CONFIG = "connectors.yaml"
 
-_PATIENCE = 60  # seconds for one command: other tests may keep the machine busy
+_PATIENCE = 240  # seconds for one command: other tests may keep the machine busy
 _WHEN = re.compile(r"\d{4}-\d\d-\d\d \d\d:\d\d(?=\n|$)")
 
 

@@ -20,6 +20,7 @@ from replica import Replica, leash
 from replica.systems import SYSTEMS
 
 ROOT = Path(__file__).resolve().parents[2]
+PATIENCE = 120  # seconds: other tests may keep the machine busy
 
 
 def free_port() -> int:
@@ -67,7 +68,7 @@ async def told_until(process, words) -> str:
     """Read what the demonstration says, up to the line with `words`."""
     told = ""
     while words not in told:
-        line = await asyncio.wait_for(process.stdout.readline(), 30)
+        line = await asyncio.wait_for(process.stdout.readline(), PATIENCE)
         assert line, told
         told += line.decode()
     return told
@@ -91,12 +92,12 @@ async def test_the_demonstration_answers_stops_cleanly_and_starts_again(surround
 
         watching = shlex.split(re.search(r"^\$ (.* -m replica\.watch .*)$", told, re.MULTILINE)[1])
         watch = await asyncio.create_subprocess_exec(*watching, env=surroundings, stdout=PIPE)
-        change = await asyncio.wait_for(watch.stdout.readline(), 30)
+        change = await asyncio.wait_for(watch.stdout.readline(), PATIENCE)
         watch.send_signal(signal.SIGINT)
         await watch.communicate()
 
         os.killpg(process.pid, number)
-        rest, _ = await asyncio.wait_for(process.communicate(), 20)
+        rest, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
 
         assert re.match(r" *\d+  \S", change.decode())
         assert len(answer["data"]["appeals"]["nodes"]) == 3
@@ -116,8 +117,8 @@ async def test_nothing_is_left_running_when_the_demonstration_is_killed(surround
     before = processes_of(folder)
 
     process.kill()
-    await asyncio.wait_for(process.communicate(), 20)
-    async with asyncio.timeout(20):
+    await asyncio.wait_for(process.communicate(), PATIENCE)
+    async with asyncio.timeout(PATIENCE):
         while processes_of(folder):
             await asyncio.sleep(0.1)
 
@@ -129,7 +130,7 @@ async def test_a_taken_port_is_one_line_with_the_cure(surroundings, folder):
         taken = other.url.rpartition(":")[2]
 
         process = await demo(surroundings | {"REPLICA_PORT": taken}, folder)
-        told, _ = await asyncio.wait_for(process.communicate(), 20)
+        told, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
 
     assert process.returncode == 1
     cure = f"stop what uses it, or choose another: REPLICA_PORT={int(taken) + 1} make demo"
@@ -139,7 +140,7 @@ async def test_a_taken_port_is_one_line_with_the_cure(surroundings, folder):
 async def test_a_hub_that_cannot_start_says_why(surroundings, folder):
     process = await demo(surroundings | {"DATABASE_URL": "mysql://nowhere/hub"}, folder)
 
-    told, _ = await asyncio.wait_for(process.communicate(), 20)
+    told, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
 
     assert process.returncode == 1
     assert b"DATABASE_URL" in told
@@ -151,7 +152,7 @@ async def test_a_signal_before_anything_is_up_stops_it_too(surroundings, folder)
     await told_until(process, "the hub is starting")
 
     os.killpg(process.pid, signal.SIGINT)
-    told, _ = await asyncio.wait_for(process.communicate(), 20)
+    told, _ = await asyncio.wait_for(process.communicate(), PATIENCE)
 
     assert b"Traceback" not in told
     assert process.returncode == 0
@@ -160,15 +161,28 @@ async def test_a_signal_before_anything_is_up_stops_it_too(surroundings, folder)
 
 async def test_a_start_that_is_cancelled_leaves_nothing_behind(folder):
     starting = asyncio.create_task(leash.start("sleep", "60", cwd=folder))
-    async with asyncio.timeout(20):
+    async with asyncio.timeout(PATIENCE):
         while not processes_of(folder):
             await asyncio.sleep(0)
     time.sleep(1)
     starting.cancel()
-    await asyncio.wait([starting], timeout=20)
+    await asyncio.wait([starting], timeout=PATIENCE)
 
     assert starting.cancelled()
     assert processes_of(folder) == []
+
+
+async def test_what_a_command_on_the_leash_left_running_ends_with_it(folder):
+    process = await leash.start("sh", "-c", "sleep 60 & sleep 60", cwd=folder)
+    async with asyncio.timeout(PATIENCE):
+        while sum("sleep" in command for command in processes_of(folder)) < 3:
+            await asyncio.sleep(0.01)
+
+    await leash.stop(process)
+
+    async with asyncio.timeout(PATIENCE):
+        while processes_of(folder):
+            await asyncio.sleep(0.01)
 
 
 async def test_a_signal_while_the_command_on_the_leash_starts_reaches_it(folder):
@@ -178,6 +192,6 @@ async def test_a_signal_while_the_command_on_the_leash_starts_reaches_it(folder)
         )
         await asyncio.sleep(wait / 1000)
         process.terminate()
-        await asyncio.wait_for(process.wait(), 20)
+        await asyncio.wait_for(process.wait(), PATIENCE)
 
         assert processes_of(folder) == [], wait

@@ -248,3 +248,15 @@ async def test_whoever_develops_can_ask_how_each_field_was_answered(city, produc
     assert (counted["path"], counted["compiled"], counted["statements"]) == (["counted"], False, [])
     assert "extensions" not in (await production.post(asked)).body
     assert "extensions" not in (await city.ask(query)).body
+
+
+async def test_the_plan_tells_counts_from_rollups_and_from_appeals(city):
+    query = """{ rolled: appealStatistics(groupBy: [TOPIC]) { count }
+                 counted: appealStatistics(groupBy: [TOPIC, AREA]) { count } }"""
+    asked = orjson.dumps({"query": query, "extensions": {"plan": True}})
+
+    plans = (await city.post(asked)).body["extensions"]["plan"]
+
+    statements = {plan["path"][0]: plan["statements"][-1] for plan in plans}
+    assert "from rollup where" in statements["rolled"]
+    assert "rollup" not in statements["counted"]

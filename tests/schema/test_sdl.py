@@ -4,18 +4,14 @@ import re
 from pathlib import Path
 
 import pytest
-from graphql import GraphQLEnumType, build_schema, is_specified_scalar_type
+from graphql import GraphQLEnumType, build_schema
 
 from hub.model import Status
 from hub.schema import problems
-from hub.schema.schema import core_schema, schema_sdl
+from hub.schema.schema import core_schema, public_types, schema_sdl
 
 WRITTEN = Path(__file__).parents[2] / "docs" / "reference" / "schema.graphql"
-TYPES = [
-    kind
-    for name, kind in core_schema().type_map.items()
-    if not name.startswith("__") and not is_specified_scalar_type(kind)
-]
+TYPES = public_types()
 
 
 def test_the_written_schema_is_the_served_one():

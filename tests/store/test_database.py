@@ -1,6 +1,7 @@
 """The one door to PostgreSQL: what it hands out is open, and a transaction that was stopped leaves nothing behind."""
 
 import asyncio
+import logging
 
 import pytest
 
@@ -70,3 +71,14 @@ async def test_a_value_that_cannot_be_held_undoes_all_of_its_transaction(store):
 
     async with store._database.begin_lean() as connection:
         assert await connection.fetchval("select count(*) from lane where name = 'half'") == 0
+
+
+async def test_many_transactions_at_once_close_no_connection_in_anger(store, caplog):
+    async def hold(_: int) -> None:
+        async with store._database.begin_lean() as connection:
+            await connection.execute("select pg_sleep(0.05)")
+
+    with caplog.at_level(logging.WARNING, "sqlalchemy"):
+        await asyncio.gather(*map(hold, range(30)))
+
+    assert caplog.messages == []

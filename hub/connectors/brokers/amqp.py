@@ -20,7 +20,7 @@ from pamqp.body import ContentBody
 from pamqp.header import ContentHeader
 from yarl import URL
 
-from hub.connectors.brokers.base import Left, Message
+from hub.connectors.brokers.base import Message, Passing
 from hub.connectors.brokers.options import BrokerOptions
 from hub.connectors.brokers.wire import Site, asking, part, refuse_forbidden
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
@@ -36,24 +36,23 @@ _PROPERTIES = ("type", "app_id", "user_id", "correlation_id", "reply_to")
 
 
 @asynccontextmanager
-async def open_queue(options: BrokerOptions, site: Site, left: Left) -> AsyncIterator["AmqpQueue"]:
+async def open_queue(options: BrokerOptions, site: Site) -> AsyncIterator["AmqpQueue"]:
     connection = Connection(_url(options, site), context=site.tls, transport_factory=_Transport())
     try:
         async with asking(site, _explain):
             await refuse_forbidden(site)
             await connection.connect()
             channel = await _declared(connection, options, site)
-        yield AmqpQueue(channel, options.queue or "", site, left)
+        yield AmqpQueue(channel, options.queue or "", site)
     finally:
         await part(connection.close())
 
 
 class AmqpQueue:
-    def __init__(self, channel: Channel, queue: str, site: Site, left: Left) -> None:
+    def __init__(self, channel: Channel, queue: str, site: Site) -> None:
         self._channel = channel
         self._queue = queue
         self._site = site
-        self._left = left
 
     async def take(self, most: int, wait: float) -> list[Message]:
         taken: list[Message] = []
@@ -65,8 +64,6 @@ class AmqpQueue:
                 if taken or time.monotonic() >= until:
                     break
                 await asyncio.sleep(min(_LOOK_AGAIN, max(0.0, until - time.monotonic())))
-            elif (delivered.header.body_size or 0) > self._site.most:
-                self._left.one_more()
             else:
                 taken.append(_message(delivered))
                 size += len(delivered.body)
@@ -74,7 +71,7 @@ class AmqpQueue:
 
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         async with asking(self._site, _explain):
-            # One by one: `multiple` would acknowledge what was left as too large between them.
+            # One by one: `multiple` would acknowledge what was taken and not yet given as well.
             for message in messages:
                 await self._channel.basic_ack(message.mark, wait=message is messages[-1])
 
@@ -117,7 +114,7 @@ async def _channel(connection: Connection, site: Site) -> Channel:
 
 
 class _SparingChannel(Channel):
-    """A channel that lets a body pass by which is larger than allowed, and keeps nothing of it."""
+    """A channel that reads past a body which is larger than allowed, and keeps what tells what it was."""
 
     most: int
 
@@ -125,12 +122,14 @@ class _SparingChannel(Channel):
         left = header.body_size or 0
         if left <= self.most:
             return await super()._read_content(frame, header)
+        passing = Passing()
         while left > 0:
             content = await self._get_frame()
             if not isinstance(content, ContentBody):
                 raise exceptions.InvalidFrameError(content)
+            passing.by(content.value)
             left -= len(content.value)
-        return DeliveredMessage(delivery=frame, header=header, body=b"", channel=self)
+        return DeliveredMessage(delivery=frame, header=header, body=passing.told(), channel=self)
 
 
 class _Transport(TransportFactory):

@@ -1,5 +1,6 @@
-"""What the brokers have in common: a message, the three verbs of an opened queue, and what is too large to take."""
+"""What the brokers have in common: a message, the verbs of an opened queue, what is kept of a body too large."""
 
+import hashlib
 from collections.abc import Mapping, Sequence
 from contextlib import AbstractAsyncContextManager
 from dataclasses import dataclass, field
@@ -8,14 +9,50 @@ from typing import Any, Protocol
 
 from hub.connectors.brokers.options import BrokerOptions
 from hub.connectors.brokers.wire import Site
-from hub.errors import SourceRefused
 
-_MOST_LEFT = 100
+_KEPT = 4096
+
+
+class TooLarge(bytes):
+    """The beginning of a body larger than may be taken, which was read past. `whole` is its size, `digest` SHA-256."""
+
+    whole: int
+    digest: str
+
+
+class Passing:
+    """Reads past a body piece by piece, and keeps no more of it than tells what it was."""
+
+    def __init__(self) -> None:
+        self._hash = hashlib.sha256()
+        self._beginning = b""
+        self._size = 0
+
+    def by(self, piece: bytes) -> None:
+        self._hash.update(piece)
+        self._beginning += piece[: _KEPT - len(self._beginning)]
+        self._size += len(piece)
+
+    def told(self) -> TooLarge:
+        told = TooLarge(self._beginning)
+        told.whole, told.digest = self._size, self._hash.hexdigest()
+        return told
+
+
+def bounded(body: bytes, most: int) -> bytes:
+    """Keep the beginning alone of a body that came, and is larger than may be taken."""
+    if len(body) <= most or isinstance(body, TooLarge):
+        return body
+    passing = Passing()
+    passing.by(body)
+    return passing.told()
 
 
 @dataclass(frozen=True, slots=True)
 class Message:
     """One message. `mark` is what its own broker acknowledges it by; `fields` are set where it has no body.
+
+    Where its body, or one of its fields, is larger than may be taken, TooLarge stands there.
 
     What a second delivery of the same message would say otherwise, such as how often it was tried, has no place here:
     it would make a new ticket of an old one.
@@ -50,26 +87,4 @@ class Queue(Protocol):
 
 
 class Opener(Protocol):
-    def __call__(self, options: BrokerOptions, site: Site, left: "Left") -> AbstractAsyncContextManager[Queue]: ...
-
-
-class Left:
-    """Counts the messages too large to take: they stay with the broker, neither read nor acknowledged."""
-
-    def __init__(self, site: Site) -> None:
-        self._site = site
-        self._count = 0
-
-    def one_more(self) -> None:
-        self._count += 1
-        if self._count >= _MOST_LEFT:
-            self.tell()
-
-    def tell(self) -> None:
-        """Raise SourceRefused where there is any: a person must make room, or take it away."""
-        if self._count:
-            some = "a message" if self._count == 1 else f"{self._count} messages"
-            raise SourceRefused(
-                f"{self._site.place} keeps {some} of more than limits.max_body ({self._site.most // 1024} KB)",
-                hint="raise limits.max_body, or remove what is too large there",
-            )
+    def __call__(self, options: BrokerOptions, site: Site) -> AbstractAsyncContextManager[Queue]: ...

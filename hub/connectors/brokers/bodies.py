@@ -12,7 +12,7 @@ from typing import Any
 
 import orjson
 
-from hub.connectors.brokers.base import Message
+from hub.connectors.brokers.base import Message, TooLarge
 from hub.connectors.brokers.options import BrokerOptions
 from hub.connectors.formats import NotReadable, decode, parse_json, parse_xml
 from hub.connectors.payloads import Records
@@ -41,6 +41,9 @@ class Bodies:
             yield _empty(message)
             return
         around = _around(message)
+        if (beyond := _too_large(message)) is not None:
+            yield _beginning(beyond, self._options.limits.max_body) | around
+            return
         lost = ""
         try:
             for row in self._rows(message):
@@ -90,6 +93,17 @@ def _empty(message: Message) -> Ticket:
     # Without id and time, so that a thousand of them are one ticket: there is nothing in them to lose.
     kept = {"@topic": message.topic, "@headers": _plain(message.headers)}
     return {BROKEN: "the message is empty"} | {key: value for key, value in kept.items() if value}
+
+
+def _too_large(message: Message) -> TooLarge | None:
+    parts = (message.body, *(value for _, value in message.fields or ()))
+    return next((part for part in parts if isinstance(part, TooLarge)), None)
+
+
+def _beginning(beyond: TooLarge, most: int) -> Ticket:
+    """Say of a message that is too large what it was, for whoever sent it to be asked for it."""
+    reason = f"the message holds {beyond.whole:,} bytes, more than limits.max_body ({most // 1024} KB)"
+    return {BROKEN: reason, "sha256": beyond.digest, "beginning": beyond.decode("utf-8", "backslashreplace")}
 
 
 def _around(message: Message) -> Ticket:

@@ -9,10 +9,11 @@ import asyncio
 from collections import deque
 from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
+from dataclasses import replace
 from typing import NamedTuple
 
 from hub.connectors.brokers import mqtt_packets as packets
-from hub.connectors.brokers.base import Left, Message
+from hub.connectors.brokers.base import Message, Passing, TooLarge, bounded
 from hub.connectors.brokers.mqtt_packets import Malformed, Publication
 from hub.connectors.brokers.options import BrokerOptions
 from hub.connectors.brokers.wire import Site, asking, part, refuse_forbidden
@@ -29,11 +30,11 @@ _QUOTA = 0x97
 
 
 @asynccontextmanager
-async def open_queue(options: BrokerOptions, site: Site, left: Left) -> AsyncIterator["MqttQueue"]:
+async def open_queue(options: BrokerOptions, site: Site) -> AsyncIterator["MqttQueue"]:
     async with asking(site, _explain):
         await refuse_forbidden(site)
         reader, writer = await asyncio.open_connection(site.host, site.port, ssl=site.tls)
-    queue = MqttQueue(reader, writer, options, site, left)
+    queue = MqttQueue(reader, writer, options, site)
     try:
         async with asking(site, _explain):
             await queue.connect()
@@ -46,9 +47,12 @@ async def open_queue(options: BrokerOptions, site: Site, left: Left) -> AsyncIte
 
 
 class _Packet(NamedTuple):
+    """One packet; of a publication that is too large, what was read of it instead of its body."""
+
     kind: int
     flags: int
     body: bytes
+    passed: Publication | None = None
 
 
 class MqttQueue:
@@ -58,13 +62,11 @@ class MqttQueue:
         writer: asyncio.StreamWriter,
         options: BrokerOptions,
         site: Site,
-        left: Left,
     ) -> None:
         self._reader = reader
         self._writer = writer
         self._options = options
         self._site = site
-        self._left = left
         self._early: deque[Message] = deque()
         self._is_subscribed = False
         self._unacknowledged = 0
@@ -81,9 +83,9 @@ class MqttQueue:
             head = await self._reader.readexactly(1)
         except EOFError:
             raise SourceUnavailable("hung up", hint="it may speak another MQTT: see `version`") from None
-        if head[0] != packets.CONNACK or (answer := await self._rest(head)) is None:
+        if head[0] != packets.CONNACK:
             raise Malformed("no answer to a connection")
-        _judge(answer.body[1:2], "does not let the hub in")
+        _judge((await self._rest(head)).body[1:2], "does not let the hub in")
 
     async def subscribe(self) -> None:
         """Ask for the topics, without waiting for an answer: some brokers first want what waits to be acknowledged."""
@@ -147,24 +149,34 @@ class MqttQueue:
         size = 0
         while size <= self._site.most + _AROUND:
             packet = await self._rest(await self._reader.readexactly(1))
-            if packet and packet.kind == kind:
+            if packet.kind == kind:
                 return packet
             if message := self._received(packet):
                 self._early.append(message)
                 size += _AROUND // 64 + len(message.body)
         raise SourceUnavailable("sends messages and gives no answer")
 
-    async def _rest(self, head: bytes) -> _Packet | None:
-        """Read a packet to its end; None where it is too large, and was let pass by."""
-        length = await self._length()
+    async def _rest(self, head: bytes) -> _Packet:
+        """Read a packet to its end; of one that is too large what there is around its body."""
+        kind, flags, length = head[0] & 0xF0, head[0] & 0x0F, await self._length()
         if length <= self._site.most + _AROUND:
-            return _Packet(head[0] & 0xF0, head[0] & 0x0F, await self._reader.readexactly(length))
-        while length > 0:
-            if not (piece := await self._reader.read(min(length, _CHUNK))):
+            return _Packet(kind, flags, await self._reader.readexactly(length))
+        if kind != packets.PUBLISH:
+            raise Malformed("a packet too large for its kind")
+        came = packets.publication(flags, await self._reader.readexactly(_AROUND), self._options.version)
+        body = await self._past(came.body, length - _AROUND)
+        return _Packet(kind, flags, b"", replace(came, body=body))
+
+    async def _past(self, beginning: bytes, left: int) -> TooLarge:
+        """Read past a body that is too large."""
+        passing = Passing()
+        passing.by(beginning)
+        while left > 0:
+            if not (piece := await self._reader.read(min(left, _CHUNK))):
                 raise EOFError
-            length -= len(piece)
-        self._left.one_more()
-        return None
+            passing.by(piece)
+            left -= len(piece)
+        return passing.told()
 
     async def _length(self) -> int:
         length = 0
@@ -175,11 +187,10 @@ class MqttQueue:
                 return length
         raise Malformed("a length without an end")
 
-    def _received(self, packet: _Packet | None) -> Message | None:
-        if packet is None:
-            return None
+    def _received(self, packet: _Packet) -> Message | None:
         if packet.kind == packets.PUBLISH:
-            return self._message(packets.publication(packet.flags, packet.body, self._options.version))
+            came = packet.passed or packets.publication(packet.flags, packet.body, self._options.version)
+            return self._message(came)
         if packet.kind == packets.PUBREL:
             self._writer.write(packets.packet(packets.PUBCOMP, packet.body[:2]))
         elif packet.kind == packets.SUBACK:
@@ -202,16 +213,13 @@ class MqttQueue:
                 raise SourceRefused(said, hint="check `topics`, and what the user of `auth` may read")
         self._is_subscribed = True
 
-    def _message(self, came: Publication) -> Message | None:
-        if len(came.body) > self._site.most:
-            self._left.one_more()
-            return None
+    def _message(self, came: Publication) -> Message:
         self._unacknowledged += came.qos > 0
         headers = dict(came.user)
         encoding = next((value for name, value in came.user if name.lower() == "content-encoding"), "")
         return Message(
             mark=came,
-            body=came.body,
+            body=bounded(came.body, self._site.most),
             topic=came.topic,
             headers=headers,
             content_type=came.content_type,

@@ -21,7 +21,7 @@ from nats.js import JetStreamContext, api
 from nats.js import errors as js_errors
 from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
 
-from hub.connectors.brokers.base import Left, Message
+from hub.connectors.brokers.base import Message, bounded
 from hub.connectors.brokers.options import BrokerAuth, BrokerOptions
 from hub.connectors.brokers.wire import Site, asking, connection_error, part, refuse_forbidden
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
@@ -42,7 +42,7 @@ _SEED = re.compile(r"BEGIN USER NKEY SEED-+\s+(\w+)")
 
 
 @asynccontextmanager
-async def open_queue(options: BrokerOptions, site: Site, left: Left) -> AsyncIterator["NatsQueue"]:
+async def open_queue(options: BrokerOptions, site: Site) -> AsyncIterator["NatsQueue"]:
     client = _Client(site)
     try:
         async with asking(site, client.explain):
@@ -53,7 +53,7 @@ async def open_queue(options: BrokerOptions, site: Site, left: Left) -> AsyncIte
             subscription = await stream.pull_subscribe_bind(
                 site.known_as, options.stream, pending_bytes_limit=2 * _LARGEST_PAYLOAD
             )
-        queue = NatsQueue(client, subscription, site, left)
+        queue = NatsQueue(client, subscription, site)
         try:
             async with _kept_alive(queue, info.config.ack_wait or _ACK_WAIT):
                 yield queue
@@ -64,13 +64,10 @@ async def open_queue(options: BrokerOptions, site: Site, left: Left) -> AsyncIte
 
 
 class NatsQueue:
-    def __init__(
-        self, client: "_Client", subscription: JetStreamContext.PullSubscription, site: Site, left: Left
-    ) -> None:
+    def __init__(self, client: "_Client", subscription: JetStreamContext.PullSubscription, site: Site) -> None:
         self._client = client
         self._subscription = subscription
         self._site = site
-        self._left = left
         self._under_way: dict[str, Msg] = {}
 
     async def take(self, most: int, wait: float) -> list[Message]:
@@ -79,7 +76,7 @@ class NatsQueue:
             found = await self._fetched(fitting, max(wait, _SHORTEST_WAIT))
             if not found and self._subscription.pending_msgs:  # they came while the server was asked whether it lives
                 found = await self._fetched(fitting, _SHORTEST_WAIT)
-            return [message for came in found if (message := self._message(came))]
+            return [self._message(came) for came in found]
 
     async def _fetched(self, most: int, wait: float) -> list[Msg]:
         try:
@@ -105,16 +102,13 @@ class NatsQueue:
             await came.nak()
         await self._client.flush()
 
-    def _message(self, came: Msg) -> Message | None:
+    def _message(self, came: Msg) -> Message:
         self._under_way[came.reply] = came
-        if len(came.data) > self._site.most:
-            self._left.one_more()
-            return None
         headers = dict(came.headers or {})
         named = {name.lower(): value for name, value in headers.items()}
         return Message(
             mark=came,
-            body=came.data,
+            body=bounded(came.data, self._site.most),
             topic=came.subject,
             headers=headers,
             id=str(came.metadata.sequence.stream),

@@ -14,7 +14,7 @@ from redis import exceptions
 from redis._parsers import _AsyncRESP2Parser
 from redis.asyncio.connection import Connection
 
-from hub.connectors.brokers.base import Left, Message
+from hub.connectors.brokers.base import Message, Passing, TooLarge
 from hub.connectors.brokers.options import BrokerOptions
 from hub.connectors.brokers.wire import Site, asking, part, refuse_forbidden
 from hub.connectors.masking import excerpt
@@ -29,16 +29,14 @@ _MOST_AT_ONCE = 1000
 _MOST_CLAIMS = 1000
 _MOST_LINES = 500_000  # of one answer
 _CHUNK = 2**16
-_PASSED = b"let pass by"
-"""What stands where a value was too large; it is known by identity."""
 _BUSY = ("LOADING", "BUSY", "TRYAGAIN", "MASTERDOWN", "CLUSTERDOWN", "READONLY")
 
 
 @asynccontextmanager
-async def open_queue(options: BrokerOptions, site: Site, left: Left) -> AsyncIterator["RedisQueue"]:
+async def open_queue(options: BrokerOptions, site: Site) -> AsyncIterator["RedisQueue"]:
     connection = _connection(options, site)
     try:
-        queue = RedisQueue(connection, options, site, left)
+        queue = RedisQueue(connection, options, site)
         async with asking(site, _explain):
             await refuse_forbidden(site)
             await connection.connect()  # type: ignore[no-untyped-call]  # as redis has it
@@ -50,11 +48,10 @@ async def open_queue(options: BrokerOptions, site: Site, left: Left) -> AsyncIte
 
 
 class RedisQueue:
-    def __init__(self, connection: "_Connection", options: BrokerOptions, site: Site, left: Left) -> None:
+    def __init__(self, connection: "_Connection", options: BrokerOptions, site: Site) -> None:
         self._connection = connection
         self._options = options
         self._site = site
-        self._left = left
         self._stream = options.stream or ""
         self._read_after = _FIRST  # of what is pending for us; then `_NEW`
         self._at_once = _MOST_AT_ONCE
@@ -117,14 +114,11 @@ class RedisQueue:
         taken: list[Message] = []
         gone: list[bytes] = []
         for place, (entry_id, fields) in enumerate(entries):
-            passed = any(value is _PASSED for value in fields or ())
-            if passed and place > 0:
+            if place > 0 and any(isinstance(value, TooLarge) for value in fields or ()):
                 # It is pending for us now: asked for again, it has all the room for itself.
                 self._read_after, self._at_once = entries[place - 1][0], place
                 break
-            if passed:
-                self._left.one_more()
-            elif fields:
+            if fields:
                 taken.append(self._message(entry_id, fields))
             else:
                 gone.append(entry_id)  # trimmed or deleted by its publisher since it was taken
@@ -191,7 +185,7 @@ def _connection(options: BrokerOptions, site: Site) -> _Connection:
 
 
 class _SparingParser(_AsyncRESP2Parser):
-    """A parser that keeps no more of one answer than is allowed, and lets pass by the values that go beyond."""
+    """A parser that keeps no more of one answer than is allowed, and of the values that go beyond the beginning."""
 
     __slots__ = ("_lines", "_most", "_room")
 
@@ -214,12 +208,14 @@ class _SparingParser(_AsyncRESP2Parser):
         if length <= self._room:
             self._room -= length
             return bytes(await super()._read(length))
-        left = length + 2
-        while self._stream and left > 0:
-            if not (piece := await self._stream.read(min(left, _CHUNK))):
+        passing = Passing()
+        while self._stream and length > 0:
+            if not (piece := await self._stream.read(min(length, _CHUNK))):
                 raise exceptions.ConnectionError("hung up")
-            left -= len(piece)
-        return _PASSED
+            passing.by(piece)
+            length -= len(piece)
+        await super()._read(0)  # the end of the line
+        return passing.told()
 
 
 def _moment(entry_id: str) -> datetime | None:
