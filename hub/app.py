@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from hub.config import Source
 from hub.errors import StoreError
 from hub.intake import Intake
+from hub.schema.callers import Callers
 from hub.schema.documents import Documents
 from hub.schema.endpoint import Endpoint
 from hub.schema.execution import Execution
@@ -76,10 +77,11 @@ def create_app(
             await poller
 
     documents = documents or Documents()
-    endpoint = Endpoint(execution, documents)
+    callers = Callers(execution.limits)
+    endpoint = Endpoint(execution, documents, callers)
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
-        WebSocketRoute("/graphql", Sockets(execution, documents, origins=origins)),
+        WebSocketRoute("/graphql", Sockets(execution, documents, callers, origins=origins)),
         Route("/in/{source}", intake),
         Route("/", home),
         Route("/healthz", alive),

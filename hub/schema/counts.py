@@ -9,6 +9,7 @@ import strawberry
 from hub.model import Channel, Kind, Satisfaction, Status, Urgency
 from hub.schema import words  # noqa: F401  # makes the domain's enums the schema's, before a type mentions one
 from hub.schema.context import Info
+from hub.schema.directives import assumed
 from hub.schema.referred import Area, Organization, Topic
 from hub.schema.types import Source, source_named
 from hub.store import counting
@@ -158,7 +159,8 @@ class AppealStatistics:
     measures: AppealMeasures = strawberry.field(description="What became of all of them.")
     groups: list[AppealGroup] = strawberry.field(
         description="The counts, largest first, those of buckets in the order of time; equal ones in the order of "
-        "their values. Groups without appeals are left out; empty when grouped by nothing."
+        "their values. Groups without appeals are left out; empty when grouped by nothing.",
+        directives=[assumed(250)],  # a thousand at most, in few queries
     )
     truncated: bool = strawberry.field(
         description="Whether there were more than 1,000 groups; those that would come last are then left out."

@@ -12,6 +12,7 @@ from hub.model import SourceClass, SourceRecord
 from hub.schema.context import Info
 from hub.schema.counts import AppealStatistics, StatisticsWanted
 from hub.schema.cursors import read_cursor, read_number_cursor
+from hub.schema.directives import Cost, assumed, paged
 from hub.schema.federation import Representation
 from hub.schema.ids import GlobalId, numbers, read_id
 from hub.schema.inputs import AppealFilterInput, appeal_filter, page_size
@@ -192,7 +193,9 @@ async def last_change_number(info: Info) -> ChangeNumber:
 @strawberry.type(description="What can be asked.")
 class Query:
     appeals: AppealConnection = strawberry.field(
-        resolver=appeals, description="Appeals of all sources as one list, a page at a time."
+        resolver=appeals,
+        description="Appeals of all sources as one list, a page at a time.",
+        directives=[paged("first", "last")],
     )
     appeal: Appeal | None = strawberry.field(resolver=appeal, description="One appeal; null when there is none.")
     appeal_by_external_id: Appeal | None = strawberry.field(
@@ -201,29 +204,44 @@ class Query:
     appeal_statistics: AppealStatistics = strawberry.field(
         resolver=appeal_statistics,
         description="Appeals counted, in groups by any of their values and by stretches of time.",
+        directives=[Cost(weight="100")],
     )
     node: Node | None = strawberry.field(resolver=node, description="Anything by its global id; null when unknown.")
     nodes: list[Node | None] = strawberry.field(
-        resolver=nodes, description="Many things by their global ids, in the order asked; null for each unknown one."
+        resolver=nodes,
+        description="Many things by their global ids, in the order asked; null for each unknown one.",
+        directives=[assumed(MOST_NODES)],
     )
     sources: list[Source] = strawberry.field(
-        resolver=sources, description="Every configured hotline and platform, in the order of names."
+        resolver=sources,
+        description="Every configured hotline and platform, in the order of names.",
+        directives=[assumed(50)],
     )
     registers: list[Source] = strawberry.field(
-        resolver=registers, description="Every configured register, in the order of names: pulled as sources are."
+        resolver=registers,
+        description="Every configured register, in the order of names: pulled as sources are.",
+        directives=[assumed(50)],
     )
     source: Source | None = strawberry.field(resolver=source, description="One source by its name; null when unknown.")
     rejected_tickets: RejectedTicketConnection = strawberry.field(
-        resolver=rejected_tickets, description="Tickets set aside, the last landed first."
+        resolver=rejected_tickets,
+        description="Tickets set aside, the last landed first.",
+        directives=[paged("first")],
     )
     topics: list[Topic] = strawberry.field(
-        resolver=topics, description="The taxonomy of topics, in the order of codes, each group before its own."
+        resolver=topics,
+        directives=[assumed(100)],
+        description="The taxonomy of topics, in the order of codes, each group before its own.",
     )
     areas: list[Area] = strawberry.field(
-        resolver=areas, description="The known administrative divisions, each before its parts."
+        resolver=areas,
+        directives=[assumed(20)],
+        description="The known administrative divisions, each before its parts.",
     )
     enum_labels: list[EnumLabels] = strawberry.field(
-        resolver=enum_labels, description="What people are shown for the words of enums, in Chinese and English."
+        resolver=enum_labels,
+        directives=[assumed(20)],
+        description="What people are shown for the words of enums, in Chinese and English.",
     )
     last_change_number: ChangeNumber = strawberry.field(
         resolver=last_change_number,

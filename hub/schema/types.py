@@ -27,6 +27,7 @@ from hub.model import (
 from hub.schema import words  # noqa: F401  # makes the domain's enums the schema's, before a type mentions one
 from hub.schema.context import ChangesWanted, Info
 from hub.schema.cursors import read_number_cursor, write_cursor
+from hub.schema.directives import Cost, paged
 from hub.schema.inputs import page_size
 from hub.schema.labels import In, said
 from hub.schema.paging import After, Edge, First, Node, PageInfo, backward, edges, forward
@@ -371,7 +372,9 @@ class Appeal(Node):
         return ChangeConnection.of(await info.context.changes.load(wanted), resumed=bool(after))
 
     source: Source = strawberry.field(resolver=_source, description="The system it came from.")
-    changes: ChangeConnection = strawberry.field(resolver=_changes, description="What happened to it, oldest first.")
+    changes: ChangeConnection = strawberry.field(
+        resolver=_changes, description="What happened to it, oldest first.", directives=[paged("first")]
+    )
 
     @classmethod
     def of(cls, stored: StoredAppeal) -> "Appeal":
@@ -463,6 +466,7 @@ class AppealConnection:
     total_count: int = strawberry.field(
         resolver=_total_count,
         description="How many appeals the filter finds in all. Counted anew each time it is asked.",
+        directives=[Cost(weight="10")],
     )
 
     @classmethod
