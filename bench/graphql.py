@@ -31,6 +31,7 @@ from bench import city
 from bench.costs import cpu_of
 from bench.questions import Question, facts, questions
 from hub.app import create_app
+from hub.schema.limits import Limits
 from hub.store.embedded import EmbeddedPostgres
 from hub.store.store import Store
 
@@ -160,7 +161,9 @@ class Hub:
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if self.app is None:
-            self.app = create_app(await Store.open(os.environ["DATABASE_URL"]), production=True)
+            self.app = create_app(
+                await Store.open(os.environ["DATABASE_URL"]), production=True, limits=Limits(rate=10_000_000)
+            )
         await self.app(scope, receive, send)
 
 

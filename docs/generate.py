@@ -55,6 +55,10 @@ ENVIRONMENT = {
             "`/schema.graphql` and introspection are off."
         ),
     ),
+    "HUB_SUBGRAPH": (
+        "",
+        "`1`: a gateway composes this hub, and may ask `_service { sdl }` in production as well.",
+    ),
     "HUB_SECRET_KEY": (
         "",
         (
@@ -130,11 +134,12 @@ def connectors_page() -> str:
         ),
     ]
     parts += shelf.nested("###")
-    parts += ["## Every endpoint", _first_paragraph(EndpointKeys), shelf.table(EndpointKeys), *shelf.nested("###")]
     for name, connector in REGISTRY.items():
         table = shelf.of(name).table(connector.options_type)
         parts += [f"## Connector `{name}`", _first_paragraph(connector), table]
         parts += shelf.nested("###", of=name)
+    parts += ["## Every endpoint", _first_paragraph(EndpointKeys), shelf.of("endpoint").table(EndpointKeys)]
+    parts += shelf.nested("###")
     return _page("Options of connectors.yaml", *parts)
 
 
@@ -179,6 +184,8 @@ class _Shelf:
         here = f"{path}.{key}" if path else key
         if models == [Rule]:
             return "[rules](mapping.md)"
+        if models == [EndpointKeys]:
+            return "[an endpoint](#every-endpoint)"
         for model in models:
             if model not in self._headings:
                 self._headings[model] = self._heading(here, model)
@@ -536,6 +543,7 @@ def graphql_page() -> str:
                 ("`POST /graphql`", "One operation a request, as JSON: `query`, `variables`, `operationName`."),
                 ("`GET /graphql`", "Queries only, in the query string. A browser gets a page to ask from."),
                 ("`/graphql` as WebSocket", "`graphql-transport-ws`: queries and subscriptions."),
+                ("`GET /graphiql`", "GraphiQL, once `make graphiql` or `make demo` has built it; not in production."),
                 ("`GET /schema.graphql`", "The schema as text; not in production."),
                 ("`POST /in/{source}`", "[What a system pushes](../how-to/let-a-system-push.md); no GraphQL."),
                 ("`GET /healthz`", "200 while the process lives."),

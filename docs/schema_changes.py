@@ -11,7 +11,7 @@ from collections.abc import Iterable
 from pathlib import Path
 
 from graphql import GraphQLSchema, build_schema
-from graphql.utilities import find_breaking_changes, find_dangerous_changes
+from graphql.utilities import DangerousChangeType, find_breaking_changes, find_dangerous_changes
 
 from hub import __version__
 
@@ -30,7 +30,7 @@ def main(arguments: list[str] | None = None) -> int:
 
 def _judge(before: GraphQLSchema, after: GraphQLSchema, *, since: str, now: str) -> int:
     breaking = [change.description for change in find_breaking_changes(before, after)]
-    dangerous = [change.description for change in find_dangerous_changes(before, after)]
+    dangerous = [change.description for change in find_dangerous_changes(before, after) if change.type not in _HARMLESS]
     _say(f"dangerous since {since}", dangerous)
     if _may_break(since, now):
         _say(f"breaking since {since}, as {now} may", breaking)
@@ -41,6 +41,8 @@ def _judge(before: GraphQLSchema, after: GraphQLSchema, *, since: str, now: str)
     return 1 if breaking else 0
 
 
+# Of an argument or a field that may be left out, a client that does not know it notices nothing.
+_HARMLESS = {DangerousChangeType.OPTIONAL_ARG_ADDED, DangerousChangeType.OPTIONAL_INPUT_FIELD_ADDED}
 _CURE = """\
 The schema breaks what clients were promised with {since}.
 Keep what was there beside the new, with a deprecation_reason; or, where the break is meant, go to version {next}

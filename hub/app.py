@@ -14,6 +14,7 @@ from starlette.types import Receive, Scope, Send
 from hub.config import Source
 from hub.errors import StoreError
 from hub.intake import Intake
+from hub.schema.callers import Callers
 from hub.schema.documents import Documents
 from hub.schema.endpoint import Endpoint
 from hub.schema.execution import Execution
@@ -31,6 +32,7 @@ def create_app(
     *,
     sources: Mapping[str, Source] | None = None,
     production: bool = False,
+    subgraph: bool = False,
     origins: Collection[str] = (),
     limits: Limits | None = None,
     documents: Documents | None = None,
@@ -39,12 +41,15 @@ def create_app(
     """Serve the API over a store, and take what `sources` push.
 
     `origins` are foreign pages that may open a socket, `documents` what clients may name instead of sending it.
+    A `subgraph` tells a gateway its schema in production too.
     Without `compiled`, every field is resolved by itself: the same answers, slowly.
     """
     intake = Intake(store, sources or {})
     live = Live(store.reads)
     compiler = Compiler(store.quick, store.counted) if compiled else None
-    execution = Execution(store.reads, live, limits or Limits(), production=production, compiler=compiler)
+    execution = Execution(
+        store.reads, live, limits or Limits(), production=production, subgraph=subgraph, compiler=compiler
+    )
 
     async def home(_: Request) -> Response:
         return PlainTextResponse("appeal hub: POST /graphql\n") if production else RedirectResponse("/graphql")
@@ -72,10 +77,11 @@ def create_app(
             await poller
 
     documents = documents or Documents()
-    endpoint = Endpoint(execution, documents)
+    callers = Callers(execution.limits)
+    endpoint = Endpoint(execution, documents, callers)
     routes: list[BaseRoute] = [
         Route("/graphql", endpoint),
-        WebSocketRoute("/graphql", Sockets(execution, documents, origins=origins)),
+        WebSocketRoute("/graphql", Sockets(execution, documents, callers, origins=origins)),
         Route("/in/{source}", intake),
         Route("/", home),
         Route("/healthz", alive),

@@ -374,6 +374,68 @@ class Attempt:
     remote_id: str | None = None
 
 
+class EndpointState(StrEnum):
+    """How an endpoint is doing."""
+
+    WELL = "well"
+    WAITING = "waiting"
+    """Left alone for a while: it failed for every change, or asked for patience."""
+    PAUSED = "paused"
+    """Somebody stopped it."""
+    DISABLED = "disabled"
+    """It said that it wants nothing more; or connectors.yaml says so, or no longer names it."""
+
+
+@dataclass(frozen=True, slots=True)
+class EndpointHealth:
+    """How an endpoint is doing: what waits for it, since when, and why."""
+
+    record: EndpointRecord
+    state: EndpointState
+    reason: str | None
+    waiting: int
+    """Changes of the log that it has not been shown yet, whether it wants them or not."""
+    waiting_since: datetime | None
+    parked: int
+    dead_letters: int
+    next_run_at: datetime | None
+    last_success_at: datetime | None
+    delivered: int
+    """Of its last attempts, those that went well."""
+    failed: int
+
+
+@dataclass(frozen=True, slots=True)
+class ParkedAppeal:
+    """An appeal whose change an endpoint did not take; a dead letter where nobody tries again by itself."""
+
+    endpoint: str
+    appeal_id: int
+    source: str
+    external_id: str
+    number: int
+    tries: int
+    due_at: datetime | None
+    dead: bool
+    reason: str
+    since: datetime
+
+
+@dataclass(frozen=True, slots=True)
+class Selection:
+    """Which deliveries to send again: every key given must hold. Of dead letters, or of all changes where `delivered`.
+
+    Numbers and times hold their first and exclude their last.
+    """
+
+    numbers: tuple[int, int] | None = None
+    since: datetime | None = None
+    until: datetime | None = None
+    source: str | None = None
+    appeal_id: int | None = None
+    delivered: bool = False
+
+
 @dataclass(slots=True)
 class Tally:
     """What one run did, in tickets. `repeated` counts ids that came again in one page (the later won)."""

@@ -236,6 +236,79 @@ def sources(ctx: typer.Context) -> int:
     return sources(_asked(ctx))
 
 
+_ENDPOINT = Annotated[str, typer.Argument(metavar="ENDPOINT", help="Its name in connectors.yaml.", show_default=False)]
+
+
+@app.command(short_help="Show how every endpoint is doing, or look after one.")
+def endpoints(
+    ctx: typer.Context,
+    endpoint: Annotated[
+        str | None, typer.Argument(metavar="ENDPOINT", help="The one to look after.", show_default=False)
+    ] = None,
+    pause: Annotated[bool, typer.Option("--pause", help="Send it nothing; what changes meanwhile waits.")] = False,
+    resume: Annotated[bool, typer.Option("--resume", help="Go on sending, whatever stopped it.")] = False,
+    rotate: Annotated[bool, typer.Option("--rotate", help="Make a new secret, and show it once.")] = False,
+) -> int:
+    """Show how every endpoint is doing: what waits for it, what it did not take, and why.
+
+    With the name of one and an option: pause it, resume it, or make it a new secret; the former one signs as well for
+    a day.
+    """
+    from hub.cli import delivering
+
+    if sum((pause, resume, rotate)) > 1 or (endpoint is None) == any((pause, resume, rotate)):
+        raise typer.BadParameter("give the name of an endpoint and one of --pause, --resume and --rotate, or neither")
+    if endpoint is None:
+        return delivering.endpoints(_asked(ctx))
+    act = delivering.pause if pause else delivering.resume if resume else delivering.rotate
+    return act(_asked(ctx), endpoint)
+
+
+@app.command(short_help="Show what an endpoint did not take, and its last attempts.")
+def deliveries(
+    ctx: typer.Context,
+    endpoint: _ENDPOINT,
+    limit: Annotated[int, typer.Option(min=1, max=1_000, metavar="N", help="How many of each, newest first.")] = 20,
+    dead: Annotated[bool, typer.Option("--dead", help="Dead letters only.")] = False,
+) -> int:
+    """Show what an endpoint did not take and when it is tried again, and its last attempts. With --json: excerpts."""
+    from hub.cli import delivering
+
+    return delivering.deliveries(_asked(ctx), endpoint, limit, dead=dead)
+
+
+@app.command("replay-deliveries", short_help="Send dead letters again, or what was delivered.")
+def replay_deliveries(  # noqa: PLR0917  # what can be asked of the command
+    ctx: typer.Context,
+    endpoint: _ENDPOINT,
+    number: Annotated[int | None, typer.Option(metavar="N", help="One change.", show_default=False)] = None,
+    first: Annotated[int | None, typer.Option("--from", metavar="N", help="From this change …")] = None,
+    last: Annotated[int | None, typer.Option("--to", metavar="N", help="… to this one, both included.")] = None,
+    since: Annotated[str | None, typer.Option(metavar="TIME", help="What changed since then …")] = None,
+    until: Annotated[str | None, typer.Option(metavar="TIME", help="… and before then.")] = None,
+    source: Annotated[str | None, typer.Option(metavar="SOURCE", help="What changed in this source.")] = None,
+    delivered: Annotated[
+        bool, typer.Option("--delivered", help="Not dead letters: what was delivered, exactly that, once more.")
+    ] = False,
+    recover_since: Annotated[
+        str | None,
+        typer.Option(metavar="TIME", help="Everything since then once more, in its order: the endpoint lost it."),
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Only count.")] = False,
+) -> int:
+    """Send dead letters again, all of them or those that are named; each with the id that it had.
+
+    A worker sends them. Behind a dead letter the later changes of its appeal follow.
+    """
+    from hub.cli import delivering
+
+    asked = _asked(ctx)
+    if recover_since is not None:
+        return delivering.recover(asked, endpoint, recover_since)
+    chosen = delivering.selection(asked, (number, first, last), (since, until), source=source, delivered=delivered)
+    return delivering.replay(asked, endpoint, chosen, dry_run=dry_run)
+
+
 @app.command(short_help="Serve GraphQL, and pull on schedule.")
 def serve(
     ctx: typer.Context,
@@ -269,16 +342,18 @@ class Schema(StrEnum):
     """What can be described."""
 
     GRAPHQL = "graphql"
+    SUBGRAPH = "subgraph"
     CONNECTORS = "connectors"
 
 
 @app.command(short_help="Print the schema of GraphQL or of connectors.yaml.")
-def schema(of: Annotated[Schema, typer.Argument(metavar="graphql|connectors", show_default=False)]) -> int:
-    """Print the GraphQL schema, or the JSON Schema of connectors.yaml for editors."""
-    from hub.cli.checking import connectors_schema, graphql_schema
+def schema(of: Annotated[Schema, typer.Argument(metavar="graphql|subgraph|connectors", show_default=False)]) -> int:
+    """Print the GraphQL schema for clients or for gateways, or the JSON Schema of connectors.yaml for editors."""
+    from hub.cli.checking import connectors_schema, graphql_schema, subgraph_schema
 
-    # The first ends with a newline of its own.
-    typer.echo((graphql_schema() if of is Schema.GRAPHQL else connectors_schema()).removesuffix("\n"))
+    printed = {Schema.GRAPHQL: graphql_schema, Schema.SUBGRAPH: subgraph_schema, Schema.CONNECTORS: connectors_schema}
+    # Those of GraphQL end with a newline of their own.
+    typer.echo(printed[of]().removesuffix("\n"))
     return 0
 
 

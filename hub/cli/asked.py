@@ -5,6 +5,7 @@ import os
 from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -45,7 +46,7 @@ def choose(config: "Config", name: str) -> "Source":
 
 def unknown(name: str, path: Path, known: Iterable[str]) -> Misused:
     """Say that there is no source of that name, and which was probably meant."""
-    return Misused(f"there is no source '{name}' in {path}", hint=_meant(name, known))
+    return Misused(f"there is no source '{name}' in {path}", hint=meant(name, known))
 
 
 def choose_enabled(config: "Config", names: Iterable[str]) -> list["Source"]:
@@ -55,6 +56,15 @@ def choose_enabled(config: "Config", names: Iterable[str]) -> list["Source"]:
         if not source.enabled:
             raise Misused(f"'{source.name}' is disabled in {config.path}", hint="remove `enabled: false` there")
     return named or [source for source in config.pulled.values() if source.enabled]
+
+
+def moment(text: str, zone: tzinfo, option: str) -> datetime:
+    """Read a day or a time; one without an offset is in the zone."""
+    try:
+        found = datetime.fromisoformat(text) if len(text) > 10 else datetime.combine(date.fromisoformat(text), time())
+    except ValueError:
+        raise Misused(f"{option} {text!r} is no day such as 2024-01-31 and no time such as 2024-01-31T08:00") from None
+    return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
 
 
 @asynccontextmanager
@@ -94,7 +104,8 @@ def _require_postgresql(url: str | None) -> None:
         raise Misused("DATABASE_URL cannot be read", hint="it is written postgresql://user:password@host/name")
 
 
-def _meant(name: str, known: Iterable[str]) -> str:
+def meant(name: str, known: Iterable[str]) -> str:
+    """Say which of the known names was probably meant, or which there are."""
     names = list(known)
     if close := difflib.get_close_matches(name.lower(), names, n=1):
         return f"did you mean '{close[0]}'?"

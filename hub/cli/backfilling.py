@@ -2,10 +2,10 @@
 
 import logging
 from contextlib import suppress
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import UTC, datetime, timedelta
 
 from hub.cli import logs
-from hub.cli.asked import Asked, Misused, choose, opened
+from hub.cli.asked import Asked, Misused, choose, moment, opened
 from hub.cli.running import Bars, Outcome, claimed, told
 from hub.cli.stopping import until_stopped
 from hub.config import Config, Source
@@ -21,7 +21,8 @@ def backfill(asked: Asked, name: str, since: str, until: str | None, wait: int) 
     """Pull what moved from `since` until before `until`, and serve it. The same command goes on after a cut."""
     config = asked.configuration()
     source = choose(config, name)
-    start, end = _moment(since, source, "--from"), _moment(until, source, "--to") if until else datetime.now(UTC)
+    zone = source.schedule.timezone
+    start, end = moment(since, zone, "--from"), moment(until, zone, "--to") if until else datetime.now(UTC)
     if start >= end:
         raise Misused("--from is not before --to")
     cursor = _cursor(source, start, end)
@@ -38,15 +39,6 @@ def _cursor(source: Source, start: datetime, end: datetime) -> Cursor:
         return source.connector.between(start, end)
     except HubError as error:
         raise Misused(f"'{source.name}' {error.message}", hint=error.hint) from error
-
-
-def _moment(text: str, source: Source, option: str) -> datetime:
-    """Read a day or a time; one without an offset is in the source's zone."""
-    try:
-        found = datetime.fromisoformat(text) if len(text) > 10 else datetime.combine(date.fromisoformat(text), time())
-    except ValueError:
-        raise Misused(f"{option} {text!r} is no day such as 2024-01-31 and no time such as 2024-01-31T08:00") from None
-    return (found if found.tzinfo else found.replace(tzinfo=source.schedule.timezone)).astimezone(UTC)
 
 
 async def _backfill(  # noqa: PLR0917  # what was asked, and of what

@@ -22,7 +22,11 @@ def check(asked: Asked) -> int:
         answer(asked, {"mistakes": error.mistakes}, *map(_line, error.mistakes))
         return MISUSED
     sources = list(config.pulled.values())
-    facts = {"sources": [_facts(source) for source in sources]}
+    told = [
+        {"endpoint": endpoint.name, "title": endpoint.record.title, "source": endpoint.record.source}
+        for endpoint in config.endpoints.values()
+    ]
+    facts = {"sources": [_facts(source) for source in sources], "endpoints": told}
     answer(asked, facts, _table(sources), *_unsaid(sources), _verdict(config))
     return 0
 
@@ -52,6 +56,13 @@ def graphql_schema() -> str:
     from hub.schema.schema import schema_sdl
 
     return schema_sdl()
+
+
+def subgraph_schema() -> str:
+    """The GraphQL schema as a gateway of Apollo Federation composes it."""
+    from hub.schema.schema import schema
+
+    return schema().subgraph_sdl
 
 
 def _line(mistake: Mistake) -> str:
@@ -95,5 +106,6 @@ def _verdict(config: Config) -> str:
     """Say that all is well, and what to run next."""
     first = next(iter(config.sources), "SOURCE")
     held = counted(len(config.sources), "source")
-    held += f" and {counted(len(config.registers), 'register')}" if config.registers else ""
+    held += f", {counted(len(config.registers), 'register')}" if config.registers else ""
+    held += f", {counted(len(config.endpoints), 'endpoint')}" if config.endpoints else ""
     return f"{config.path} is in order: {held}; run `hub try {first}` or `hub sync`"

@@ -81,6 +81,7 @@ async def _serve(asked: Asked, config: Config, listener: socket.socket, concurre
             store,
             sources=pushing,
             production=os.environ.get("HUB_ENV") == "production",
+            subgraph=settings.subgraph(os.environ),
             limits=settings.limits(os.environ),
             documents=settings.documents(os.environ),
         )

@@ -1,4 +1,4 @@
-"""What the environment says of the API: its limits, and the documents that it trusts."""
+"""What the environment says of the API: its limits, the documents that it trusts, whether a gateway asks."""
 
 import os
 import re
@@ -32,9 +32,18 @@ def limits(environ: Mapping[str, str]) -> Limits:
 def documents(environ: Mapping[str, str]) -> Documents:
     """What clients may name, out of the manifests in HUB_TRUSTED_DOCUMENTS. Raises HubError for one it cannot read."""
     named = [Path(part) for part in environ.get("HUB_TRUSTED_DOCUMENTS", "").split(os.pathsep) if part]
-    only = environ.get("HUB_TRUSTED_ONLY", "").lower() in {"1", "true", "yes", "on"}
+    only = _is_on(environ.get("HUB_TRUSTED_ONLY", ""))
     if only and not named:
         raise HubError(
             "HUB_TRUSTED_ONLY is set, and no document is trusted", hint="name a manifest in HUB_TRUSTED_DOCUMENTS"
         )
     return Documents(read_manifests(named), only_trusted=only)
+
+
+def subgraph(environ: Mapping[str, str]) -> bool:
+    """Whether a gateway stands before the hub."""
+    return _is_on(environ.get("HUB_SUBGRAPH", ""))
+
+
+def _is_on(word: str) -> bool:
+    return word.lower() in {"1", "true", "yes", "on"}

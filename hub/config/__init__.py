@@ -78,7 +78,8 @@ def read_whole(path: Path, environ: Mapping[str, str]) -> Reading:
     for name, mistake in mistakes:
         spoilt[name] = (*spoilt.get(name, ()), mistake)
     sources, registers = ({source.name: source for source in built[section]} for section in SECTIONS)
-    config = Config(path, draft.timezone, sources, registers, {endpoint.name: endpoint for endpoint in endpoints})
+    told = [*(source.endpoint for source in sources.values() if source.endpoint), *endpoints]
+    config = Config(path, draft.timezone, sources, registers, {endpoint.name: endpoint for endpoint in told})
     return Reading(config, tuple(sorted(mistake for _, mistake in mistakes)), spoilt)
 
 

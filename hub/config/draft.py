@@ -25,8 +25,9 @@ from hub.config.models import (
 )
 from hub.config.secrets import Borrowed
 from hub.config.shapes import keys_of
-from hub.config.sources import Entry, File, Source
+from hub.config.sources import Entry, Source
 from hub.config.spelling import closest, did_you_mean
+from hub.config.whole import File
 from hub.connectors import REGISTRY
 from hub.endpoints.base import Endpoint
 from hub.model import SourceClass
@@ -61,7 +62,7 @@ class Draft:
         built, problems = [], list(self._endpoint_problems())
         for name, own in list(self._part("endpoints").items())[:MAX_SOURCES]:
             if isinstance(own, dict):
-                endpoint, wrong = endpoint_of(self.file, name, own, self.timezone, self.port)
+                endpoint, wrong = endpoint_of(self.file, name, own, self.timezone)
                 problems += wrong
                 built += [endpoint] if endpoint else []
         return built, problems
@@ -87,7 +88,7 @@ class Draft:
     @cached_property
     def file(self) -> File:
         maps = {name: table for name, table in self._part("maps").items() if isinstance(table, dict)}
-        return File(self.document, self.borrowed, maps, self.folder, self.production)
+        return File(self.document, self.borrowed, maps, self.folder, self.production, self.port)
 
     def _part(self, key: str) -> Mapping[str, Any]:
         top = self.document.value

@@ -15,6 +15,7 @@ from hub.config.spelling import closest
 from hub.connectors import REGISTRY
 from hub.connectors.base import Options
 from hub.connectors.paths import Path
+from hub.endpoints.options import EndpointKeys
 from hub.mapping.rules import APPEAL, ENTRY, Form, Rule
 from hub.model import Integration, SourceClass
 
@@ -23,7 +24,7 @@ SOURCE_NAME = re.compile(r"[a-z][a-z0-9-]{0,62}")
 
 OWN_KEYS = {
     *("title", "class", "integration", "alias_of", "department", "enabled", "connector"),
-    *("only_if", "map", "outward"),
+    *("only_if", "map", "outward", "push"),
 }
 """What makes a source itself: nothing that defaults could say."""
 
@@ -107,6 +108,9 @@ class SourceKeys(PulledKeys):
     outward: dict[str, dict[str, Sentinel]] = Field(default_factory=dict)
     """How the hub's words are said to the source: a field, and for each of its values the source's word. Needed only
     where `map` reads several words as the same; where it reads one alone, that is the word."""
+
+    push: EndpointKeys | None = None
+    """How the system is told what others change: the keys of an endpoint, which is named like the source."""
 
     @model_validator(mode="after")
     def _only_hotlines_join(self) -> "SourceKeys":

@@ -4,13 +4,13 @@ import hashlib
 import json
 import re
 from collections.abc import Iterable, Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from functools import cached_property
-from pathlib import Path
 from typing import Any
 from zoneinfo import ZoneInfo
 
-from hub.config.document import Document, KeyPath, Problem
+from hub.config.document import KeyPath, Problem
+from hub.config.endpoints import Surroundings, built
 from hub.config.messages import masked, validated
 from hub.config.models import SECTIONS, PulledKeys, Section, SourceKeys, pulled_model
 from hub.config.outward import Outward, outward
@@ -18,9 +18,11 @@ from hub.config.schedule import Schedule
 from hub.config.secrets import Borrowed, held_secrets
 from hub.config.shapes import keys_of
 from hub.config.spelling import synonym
+from hub.config.whole import File
 from hub.connectors import REGISTRY
 from hub.connectors.base import Connector, Place
 from hub.connectors.paths import NOTHING, Reader, reader
+from hub.endpoints.base import Endpoint
 from hub.errors import HubError, MappingError, OptionsError
 from hub.mapping.recipes import Workshop
 from hub.mapping.rules import APPEAL, Form, Rule
@@ -43,6 +45,8 @@ class Source:
     only_if: Reader | None = None
     fingerprint: bytes = field(default=b"", repr=False)
     """Changes whenever anything that is said of it does, the defaults and shared maps that it uses included."""
+    endpoint: Endpoint | None = None
+    """The system itself as one that is told what changes, where it has a `push`."""
     outward: Outward = field(default_factory=Outward)
     """The source's own words for the hub's, for whoever tells it of changes."""
 
@@ -56,42 +60,6 @@ class Source:
             return True
         found = self.only_if(ticket)
         return found not in NOTHING and not (isinstance(found, str) and not found.strip())
-
-
-@dataclass(frozen=True)
-class File:
-    """What the whole file gives to each of its sources."""
-
-    document: Document
-    borrowed: Mapping[KeyPath, Borrowed]
-    maps: Mapping[str, Mapping[str, Any]]
-    folder: Path
-    production: bool
-
-    @cached_property
-    def sources(self) -> frozenset[str]:
-        """The names of the sources in it, good or bad."""
-        top = self.document.value
-        named = top.get("sources") if isinstance(top, dict) else None
-        return frozenset(named if isinstance(named, dict) else ())
-
-    @cached_property
-    def borrowed_by_defaults(self) -> Mapping[KeyPath, Borrowed]:
-        return {path[1:]: one for path, one in self.borrowed.items() if path[:1] == ("defaults",)}
-
-    @cached_property
-    def borrowed_by_maps(self) -> Mapping[KeyPath, Borrowed]:
-        """Each text that shared maps borrow, once, however often it stands there."""
-        return {(one.written,): one for path, one in self.borrowed.items() if path[:1] == ("maps",)}
-
-    @cached_property
-    def borrowed_by_name(self) -> Mapping[KeyPath, Mapping[KeyPath, Borrowed]]:
-        """By section and name: what that source or register borrows itself."""
-        found: dict[KeyPath, dict[KeyPath, Borrowed]] = {}
-        for path, one in self.borrowed.items():
-            if path[0] in SECTIONS and len(path) > 2:
-                found.setdefault(path[:2], {})[path[2:]] = one
-        return found
 
 
 @dataclass(frozen=True)
@@ -136,8 +104,10 @@ class Entry:
         fingerprint = _fingerprint(self.section, self.raw, mapping.fingerprint)
         words, wrong = self._outward(keys)
         problems += wrong
+        endpoint, wrong = self._endpoint(keys, words)
+        problems += wrong
         return (
-            Source(record, connector, mapping, schedule, keys.enabled, secrets, only_if, fingerprint, words),
+            Source(record, connector, mapping, schedule, keys.enabled, secrets, only_if, fingerprint, endpoint, words),
             problems,
         )
 
@@ -218,6 +188,15 @@ class Entry:
         mapped = {name: rule for name, rule in self._rules.items() if rule.map is not None}
         words, problems = outward(workshop.recipes(mapped), keys.outward)
         return words, [Problem(path, self._masked(message, path)) for path, message in problems]
+
+    def _endpoint(self, keys: PulledKeys, words: Outward) -> tuple[Endpoint | None, list[Problem]]:
+        """Build what tells the source itself of changes, in its own words."""
+        if not isinstance(keys, SourceKeys) or keys.push is None:
+            return None, []
+        borrowed = {path[1:]: one for path, one in self._borrowed.items() if path[:1] == ("push",)}
+        around = Surroundings(("push",), borrowed, self.file, keys.timezone, self.name, words.words)
+        endpoint, problems = built(self.name, keys.push, around)
+        return endpoint if endpoint is None or keys.enabled else replace(endpoint, enabled=False), problems
 
     def _of_map(self, path: KeyPath, message: str) -> Problem:
         written = self.raw.get("map")

@@ -55,7 +55,7 @@ class WatchedFile:
             return Reading(self.config, error.mistakes, {"": error.mistakes})
 
     def _take(self, reading: Reading) -> News:
-        before = self._named()
+        before, told = self.config.pulled, self.config.endpoints
         whole = reading.spoilt.get("")
         if whole:
             self.errors = dict.fromkeys(before, _told(whole))
@@ -65,12 +65,9 @@ class WatchedFile:
         registers = _merged(self.config.registers, reading.config.registers, self.errors)
         endpoints = _merged(self.config.endpoints, reading.config.endpoints, self.errors)
         self.config = replace(reading.config, sources=sources, registers=registers, endpoints=endpoints)
-        now = self._named()
-        changed = frozenset(name for name, one in now.items() if before.get(name) is not one)
+        now, telling = self.config.pulled, self.config.endpoints
+        changed = _changed(before, now) | _changed(told, telling)
         return News(changed, frozenset(before.keys() - now.keys()), reading.mistakes)
-
-    def _named(self) -> Mapping[str, Source | Endpoint]:
-        return {**self.config.pulled, **self.config.endpoints}
 
 
 _Named = TypeVar("_Named", Source, Endpoint)
@@ -84,6 +81,10 @@ def _merged(before: Mapping[str, _Named], now: Mapping[str, _Named], kept: Mappi
     same = {name for name, source in now.items() if name in before and before[name].fingerprint == source.fingerprint}
     stays: dict[str, _Named] = {name: source for name, source in before.items() if name in kept or name in same}
     return {name: stays.get(name) or now[name] for name in [*now, *(name for name in stays if name not in now)]}
+
+
+def _changed(before: Mapping[str, object], now: Mapping[str, object]) -> frozenset[str]:
+    return frozenset(name for name, one in now.items() if before.get(name) is not one)
 
 
 def _told(mistakes: tuple[Mistake, ...]) -> str:

@@ -22,9 +22,10 @@ from hub.connectors.formats import (
 )
 from hub.connectors.masking import hide
 from hub.connectors.paths import Path, reader
-from hub.connectors.payloads import ErrorEnvelope, Records, judge
+from hub.connectors.payloads import Records, judge
 from hub.connectors.proofs import Proof
 from hub.connectors.tables import CsvOptions, csv_rows, jsonl_rows
+from hub.connectors.verdicts import ErrorEnvelope
 from hub.connectors.versions import TimeForms, version_reader
 from hub.errors import NotGenuine, SourceError
 from hub.model import Cursor, Page, Ticket

@@ -3,35 +3,16 @@
 from collections.abc import Iterable, Sequence
 from typing import Any
 
-from pydantic import Field
-
-from hub.connectors.base import Options
 from hub.connectors.formats import parse_json, parse_xml
 from hub.connectors.http import LoginExpired, NotThere
 from hub.connectors.masking import excerpt
 from hub.connectors.paths import Path, chains_in, is_plain, missing, reader
 from hub.connectors.places import keys_of as split
+from hub.connectors.verdicts import ErrorEnvelope
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 from hub.model import Ticket
 
 _KINDS = {list: "a list", str: "a text", bool: "true or false"}
-
-
-class ErrorEnvelope(Options):
-    """How a source that always answers 200 says that something went wrong."""
-
-    path: Path
-    """Where the answer holds its code, such as `code`."""
-    ok: Sequence[int | str | bool | None] = Field(min_length=1)
-    """The codes that mean success; `null` where the field is missing then."""
-    message: Path | None = None
-    """Where the answer says what went wrong."""
-    retry: Sequence[int | str] = ()
-    """Codes worth asking again for, such as "busy"."""
-    expired: Sequence[int | str] = ()
-    """Codes that say the token is no longer good: logs in again, once a run."""
-    absent: Sequence[int | str] = ()
-    """Codes that say that there is nothing: a list is empty then, and the detail of a ticket null."""
 
 
 class NothingThere(NotThere):

@@ -21,13 +21,14 @@ from hub.connectors.lists import Count, PagedList
 from hub.connectors.lookups import Lookup, LookupCalls
 from hub.connectors.paging import ByOffset, OnePage, Paging
 from hub.connectors.paths import Path
-from hub.connectors.payloads import ErrorEnvelope, judge, opened_inside
+from hub.connectors.payloads import judge, opened_inside
 from hub.connectors.placeholders import among, base_of, must_know, names_in, needed_in
 from hub.connectors.rounds import Choice, Round, RoundList, Rounds, all_at, listed
 from hub.connectors.since import Since
 from hub.connectors.tables import CsvOptions, csv_rows, jsonl_rows
 from hub.connectors.tls import Tls
 from hub.connectors.urls import Url
+from hub.connectors.verdicts import ErrorEnvelope
 from hub.connectors.walking import Part
 from hub.model import Cursor, Page
 

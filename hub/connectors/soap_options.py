@@ -14,10 +14,10 @@ from hub.connectors.formats import encoding_named
 from hub.connectors.http import Tls
 from hub.connectors.paging import ByCursor, ByOffset, ByPage, OnePage
 from hub.connectors.paths import Path
-from hub.connectors.payloads import ErrorEnvelope
 from hub.connectors.since import Since
 from hub.connectors.tokens import OAuth2
 from hub.connectors.urls import Url
+from hub.connectors.verdicts import ErrorEnvelope
 from hub.units import Duration
 
 SoapVersion: TypeAlias = Annotated[

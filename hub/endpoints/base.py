@@ -20,6 +20,9 @@ class Carrier(Protocol):
     def secrets(self) -> frozenset[str]:
         """What must never be shown."""
 
+    def says(self, delivery: Delivery) -> bool:
+        """Tell whether the system has words for a change; what it has none for is not sent."""
+
     def open(self, kept: "Kept") -> AbstractAsyncContextManager[Send]:
         """Open connections for one run. Raises ConfigError's kin only where nothing at all can be sent."""
 
@@ -58,6 +61,7 @@ class Endpoint:
             change.origin != self.record.source
             and change.type in self.events
             and self._is_about(delivery.appeal)
+            and self.carrier.says(delivery)
             and (not self.only.fields or not change.fields or any(name in change.fields for name in self.only.fields))
         )
 

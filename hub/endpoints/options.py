@@ -1,7 +1,8 @@
 """What connectors.yaml may say of an endpoint: where it is, what it wants, how it is told, and how patiently."""
 
 import base64
-from collections.abc import Collection, Iterator
+import codecs
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from datetime import timedelta
 from difflib import get_close_matches
@@ -9,17 +10,30 @@ from typing import Annotated, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr, StrictBool
 
+from hub.connectors.asking import Asked
 from hub.connectors.auth import Auth
 from hub.connectors.base import Options
+from hub.connectors.paths import Path
+from hub.connectors.placeholders import base_of, names_in
 from hub.connectors.tls import Tls
 from hub.connectors.urls import Url
+from hub.connectors.verdicts import ErrorEnvelope
 from hub.endpoints.guard import Networks, refused
+from hub.mapping.rules import APPEAL
 from hub.model import Appeal, ChangeType, Kind, Status
 from hub.units import Between, Duration, PerTime, Rate, Size, Waits
 
 SHORTEST_SECRET = 24
 """Bytes, as Standard Webhooks wants them."""
-LONGEST_ANSWER = 64 * 1024
+SHORT_ANSWER, LONGEST_ANSWER = 1024, 64 * 1024
+SAYABLE = {name: target.attribute for name, target in APPEAL.targets.items()} | {
+    "source": "source",
+    "location.longitude": "location.longitude",
+    "location.latitude": "location.latitude",
+}
+"""What a request can say of an appeal, and the attribute that holds it."""
+BESIDE = ("number", "version", "type", "changed_at", "remote_id", "id")
+"""What it can say beside that."""
 FIELDS = frozenset(each.name for each in fields(Appeal)) - {"source", "external_id"}
 """The fields of an appeal that can change."""
 
@@ -93,6 +107,30 @@ class Breaker(Options):
     """How long it is left alone at first, doubling up to the longest."""
 
 
+class RequestKeys(Asked):
+    """The request by which a legacy system wants to be told, in place of a message of Standard Webhooks.
+
+    Its texts name the fields of the appeal as mappings do: `{external_id}`, `{status}`, `{reporter.phone}`; a time may
+    say its form, as `{updated_at:%Y-%m-%d %H:%M:%S}`. A field that the system has words for is said in those. Beside
+    them there are `{number}` (of the change), `{version}`, `{type}`, `{changed_at}` and `{remote_id}`.
+    """
+
+    url: str = ""
+    """Where it goes, from the endpoint's `url` on; `{name}` stands for a value, percent-encoded."""
+    method: Literal["POST", "PUT", "PATCH", "GET"] = "POST"  # type: ignore[assignment]  # nobody writes to it
+    """How it is sent."""
+    headers: Mapping[str, str] = {}
+    """Headers, such as `SOAPAction`."""
+    encoding: str = "utf-8"
+    """What the system reads, such as `gbk`; a character that it lacks is sent as `?`."""
+    words: Mapping[str, Mapping[str, str]] = {}
+    """The system's words for the hub's, by field. A source's own come from its `map` and `outward`, these go before."""
+    error: ErrorEnvelope | None = None
+    """How an error inside a 200 is recognised."""
+    remote_id: Path | None = None
+    """Where the answer says what the system calls the appeal; later requests name it as `{remote_id}`."""
+
+
 class EndpointKeys(Options):
     """One system that is told what changes."""
 
@@ -108,6 +146,9 @@ class EndpointKeys(Options):
     """Which of them."""
     begin: Literal["now", "start"] = "now"
     """Where a new endpoint begins: with what changes from now on, or with the first change that the hub knows."""
+    request: RequestKeys | None = None
+    """The system's own request, where it takes no Standard Webhooks. What it needs of words the system lacks is not
+    sent."""
     data: Literal["thin", "full"] = "thin"
     """What a message says of the appeal: which one, where it stands and what changed; or all of it."""
     personal: StrictBool = False
@@ -116,7 +157,8 @@ class EndpointKeys(Options):
     """true adds the headers of CloudEvents 1.0, binary mode."""
     secrets: tuple[Secret, ...] = Field((), max_length=4)
     """What messages are signed with, `whsec_…` by HMAC-SHA256, `whsk_…` by ed25519; all of them sign, so that the old
-    and the new are good while they are exchanged. Without any, nothing is sent."""
+    and the new are good while they are exchanged. Without any, the hub signs with one that it makes itself:
+    `hub endpoints NAME --rotate`."""
     auth: Auth | None = None
     """How the hub proves who it is beside that."""
     insecure: StrictBool = False
@@ -132,8 +174,8 @@ class EndpointKeys(Options):
     """Requests a second, minute or hour."""
     concurrency: int = Field(8, ge=1, le=64)
     """Requests under way at once; those for one appeal go one after another."""
-    max_answer: Size = 1024
-    """How much of an answer is read."""
+    max_answer: Size | None = None
+    """How much of an answer is read: 1 KB, or 64KB where `request` has to make sense of it."""
     retry: Tries = Tries()
     """How often a change is sent again."""
     breaker: Breaker = Breaker()
@@ -149,7 +191,7 @@ class EndpointKeys(Options):
             yield ("url",), "over http:// everybody on the way can read it; write https://, or `insecure: true`"
         if reason := refused(self.url, self.networks):
             yield ("url",), reason
-        if self.max_answer > LONGEST_ANSWER:
+        if self.max_answer is not None and self.max_answer > LONGEST_ANSWER:
             yield ("max_answer",), "at most 64KB of an answer is read"
         for place, name in enumerate(self.only.sources):
             if name not in sources:
@@ -157,6 +199,42 @@ class EndpointKeys(Options):
         for place, name in enumerate(self.only.fields):
             if name not in FIELDS:
                 yield ("only", "fields", place), f"the appeal has no field '{name}'{_meant(name, FIELDS)}"
+        if self.auth is not None and self.auth.login is not None and self.auth.login.cookies:
+            yield ("auth", "login", "cookies"), "an endpoint keeps no cookies; name the one that it wants by `cookie`"
+        if self.request is not None:
+            yield from ((("request", *path), message) for path, message in _request_problems(self.request))
+        elif self.auth is not None and self.auth.sign is not None and self.auth.sign.body:
+            yield ("auth", "sign", "body"), "a message of Standard Webhooks has no place for more; write `headers`"
+
+    @property
+    def longest_answer(self) -> int:
+        reads = self.request is not None and (self.request.error is not None or self.request.remote_id is not None)
+        return self.max_answer or (LONGEST_ANSWER if reads else SHORT_ANSWER)
+
+
+def _request_problems(request: RequestKeys) -> Iterator[tuple[tuple[str | int, ...], str]]:
+    try:
+        codecs.lookup(request.encoding)
+    except LookupError:
+        yield ("encoding",), f"there is no encoding '{request.encoding}'; did you mean 'gbk'?"
+    known = {*SAYABLE, *BESIDE}
+    for place, shape in (
+        ("url", request.url),
+        ("query", request.query),
+        ("headers", request.headers),
+        ("body", request.body),
+    ):
+        for name in sorted(set(names_in(shape))):
+            base = base_of(name)
+            if base not in known and not base.startswith("attributes.") and _reads_as_a_name(base):
+                yield (place,), f"there is no value {{{base}}}{_meant(base, known)}"
+    for name in request.words:
+        if name not in SAYABLE:
+            yield ("words", name), f"the appeal has no field '{name}'{_meant(name, SAYABLE)}"
+
+
+def _reads_as_a_name(text: str) -> bool:
+    return all(part.isidentifier() for part in text.split("."))
 
 
 def _meant(name: str, known: Collection[str]) -> str:

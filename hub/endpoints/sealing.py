@@ -59,7 +59,7 @@ class Vault:
         except InvalidTag:
             raise NoKey(
                 f"the secret of {endpoint} was kept with another HUB_SECRET_KEY",
-                hint="set that one again, or make a new secret",
+                hint=f"set that one again, or make a new secret by `hub endpoints {endpoint} --rotate`",
             ) from None
 
     def _cipher(self) -> "AESGCM":

@@ -16,7 +16,7 @@ from hub.connectors.base import Limits, Retry
 from hub.connectors.exchange import Answer, Request
 from hub.connectors.formats import readable
 from hub.connectors.guard import Forbidden
-from hub.connectors.http import Web, retry_after
+from hub.connectors.http import LoginExpired, Web, retry_after
 from hub.connectors.masking import excerpt, hide
 from hub.connectors.pace import Pace
 from hub.connectors.tls import Trust
@@ -37,7 +37,8 @@ class Writer(Protocol):
     def write(self, delivery: Delivery, now: datetime) -> Request:
         """Raises SourceRefused for a change that cannot be said."""
 
-    def judge(self, reply: Reply, text: str, wait: timedelta | None) -> Verdict: ...
+    def judge(self, reply: Reply, text: str, wait: timedelta | None) -> Verdict:
+        """Raises SourceError as the source connectors do; LoginExpired where a new login may help."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -60,8 +61,11 @@ class HttpCarrier:
         writer: Callable[[Kept], Writer],
         credentials: Credentials,
         pace: Pace,
+        *,
         secrets: Iterable[str] = (),
+        says: Callable[[Delivery], bool] = lambda _: True,
     ) -> None:
+        self.says = says
         self._terms = terms
         self._writer = writer
         self._credentials = credentials
@@ -142,12 +146,13 @@ class _Sender:
             request = self._writer.write(delivery, at)
             shown = self._shown(request)
             reply = await self._exchange(await self._carrier.signed(request))
-            if reply.status == 401 and self._carrier.renew():
+            if self._is_expired(reply) and self._carrier.renew():
                 reply = await self._exchange(await self._carrier.signed(request))
             status, text = reply.status, readable(reply.body, reply.charset)
             verdict = self._writer.judge(reply, text, _wait(reply))
         except SourceError as error:
-            verdict = Verdict(Outcome.REFUSED if isinstance(error, SourceRefused) else Outcome.FAILED, str(error))
+            is_refused = isinstance(error, SourceRefused) and not isinstance(error, LoginExpired)
+            verdict = Verdict(Outcome.REFUSED if is_refused else Outcome.FAILED, str(error))
         except (TimeoutError, aiohttp.ClientError, OSError, ValueError) as error:
             verdict = Verdict(Outcome.FAILED, _what_broke(error, self._carrier.terms.timeout))
         hidden = self._carrier.hidden()
@@ -166,6 +171,15 @@ class _Sender:
             verdict.retry_after,
             verdict.remote_id,
         )
+
+    def _is_expired(self, reply: Reply) -> bool:
+        try:
+            self._writer.judge(reply, "", None)
+        except LoginExpired:
+            return True
+        except SourceError:
+            return False
+        return reply.status == 401
 
     async def _exchange(self, request: Request) -> Reply:
         body, kind = request.content() or (None, "")

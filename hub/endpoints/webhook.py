@@ -1,7 +1,8 @@
-"""Put together the way to an endpoint that takes Standard Webhooks."""
+"""Put together the way to an endpoint: for one that takes Standard Webhooks, or one that has requests of its own."""
 
 from collections.abc import Iterable
 from datetime import datetime, timedelta
+from functools import partial
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
@@ -14,6 +15,7 @@ from hub.endpoints.base import Kept
 from hub.endpoints.guard import Guard
 from hub.endpoints.messages import Sign, message, signer
 from hub.endpoints.options import EndpointKeys
+from hub.endpoints.requests import LegacyRequest, Words, words_of
 from hub.endpoints.sending import HttpCarrier, Terms
 from hub.errors import SourceRefused
 from hub.model import Delivery
@@ -34,24 +36,34 @@ class Webhook:
         return judged(reply, text, wait, self._secrets)
 
 
-def carrier_of(keys: EndpointKeys, folder: Path, zone: ZoneInfo, own: Iterable[int] = ()) -> HttpCarrier:
-    """Put together the way to an endpoint. Relative paths start from `folder`; `own` are the ports of the hub."""
-    written = [secret.get_secret_value() for secret in keys.secrets]
+def carrier_of(
+    keys: EndpointKeys, folder: Path, zone: ZoneInfo, *, own: Iterable[int] = (), words: Words | None = None
+) -> HttpCarrier:
+    """Put together the way to an endpoint.
 
-    def writer(kept: Kept) -> Webhook:
-        secrets = written or list(kept.secrets)
-        if not secrets:
-            raise SourceRefused(
-                "it has no secret to sign with",
-                hint="write `secrets`",
-            )
-        return Webhook(keys, map(signer, secrets), secrets)
-
+    Relative paths start from `folder`; `own` are the ports of the hub; `words` are those of the source whose system the
+    endpoint is.
+    """
     terms = Terms(
         keys.timeout,
         keys.concurrency,
-        keys.max_answer,
+        keys.longest_answer,
         Guard.of(keys.networks, own),
         (keys.tls or Tls()).at(folder),
     )
-    return HttpCarrier(terms, writer, credentials(keys.auth, zone), Pace(keys.rate), written)
+    proof, pace = credentials(keys.auth, zone), Pace(keys.rate)
+    if keys.request is None:
+        written = [secret.get_secret_value() for secret in keys.secrets]
+        return HttpCarrier(terms, partial(_webhook, keys, written), proof, pace, secrets=written)
+    legacy = LegacyRequest(keys, keys.request, words_of(keys.request, words or {}), zone, frozenset(proof.secrets()))
+    return HttpCarrier(terms, lambda _: legacy, proof, pace, says=legacy.says)
+
+
+def _webhook(keys: EndpointKeys, written: list[str], kept: Kept) -> Webhook:
+    """Sign by the secrets in the file, or else by those that the hub made itself. Raises SourceRefused."""
+    secrets = written or list(kept.secrets)
+    if not secrets:
+        raise SourceRefused(
+            "it has no secret to sign with", hint="write `secrets`, or make one by `hub endpoints NAME --rotate`"
+        )
+    return Webhook(keys, map(signer, secrets), secrets)

@@ -2,6 +2,7 @@
 
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from functools import cache, lru_cache
 from importlib.resources import files
 from typing import Any, NamedTuple
@@ -14,15 +15,17 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.errors import QueryError
 from hub.schema import problems
+from hub.schema.callers import Callers, caller_of
 from hub.schema.compression import SMALLEST, coding
 from hub.schema.documents import Documents
-from hub.schema.execution import WRONG_KIND, Answer, Execution, Operation, Refused
+from hub.schema.execution import WRONG_KIND, Answer, Execution, Operation, Prepared, Refused
 from hub.schema.negotiation import EVENTS, GRAPHQL_JSON, Wishes, wishes
 from hub.schema.operations import read_operation
 from hub.schema.requests import BadRequest, read_request
-from hub.schema.streams import FRAMINGS, Stream, single
+from hub.schema.streams import FRAMINGS, Framing, Stream, single
 
 _PLAIN = {b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"}
+_UNUSUAL = {b"content-encoding", b"apollo-federation-include-trace"}
 _NUL = b"\\u0000"  # the only way in which JSON can say U+0000
 _STATUS = {"TIMEOUT": 503}
 _QUERIES = frozenset({OperationType.QUERY})
@@ -47,20 +50,35 @@ class _Form(NamedTuple):
 class Endpoint:
     """An ASGI application for one path."""
 
-    def __init__(self, execution: Execution, documents: Documents | None = None) -> None:
+    def __init__(self, execution: Execution, documents: Documents, callers: Callers) -> None:
         self._execution = execution
-        self._documents = documents or Documents()
+        self._documents = documents
+        self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        caller = caller_of(scope)
+        try:
+            self._callers.enter(caller)
+        except QueryError as error:
+            await _too_much(error, Request(scope))(scope, receive, send)
+            return
+        try:
+            response = await self._ask(scope, receive, send)
+        finally:
+            self._callers.leave(caller)
+        if response is not None:
+            await response(scope, receive, send)
+
+    async def _ask(self, scope: Scope, receive: Receive, send: Send) -> ASGIApp | None:
+        """What answers the request; None when it is answered already."""
         if scope["method"] == "POST" and (form := _plain_form(scope["headers"])):
             # Starlette's request and response would take as long as the rest of a small query.
             message = await receive()
             if (answer := await self._take_shortcut(message)) is not None and not answer.errors:
                 await _send(orjson.dumps(answer.body), form, send)
-                return
+                return None
             receive = _again(message, receive)
-        response = await self._respond(Request(scope, receive))
-        await response(scope, receive, send)
+        return await self._respond(Request(scope, receive))
 
     async def _take_shortcut(self, message: Message) -> Answer | None:
         """Answer a whole request of the usual form; None for any other."""
@@ -81,8 +99,9 @@ class Endpoint:
                 return HTMLResponse(page(), headers=_PAGE)
             asked = await read_request(request, self._execution.limits.body)
             if isinstance(asked, list):
-                return await self._answer_batch(asked, form)
-            return await self._answer(self._read(asked), request, wished, form)
+                return await self._answer_batch(asked, caller_of(request.scope), form)
+            trace = request.headers.get("apollo-federation-include-trace") == "ftv1"
+            return await self._answer(replace(self._read(asked), trace=trace), request, wished, form)
         except BadRequest as bad:
             refused = Answer([problems.refusal(bad.error)], refused=True)
             return _response(refused, bad.status, form, bad.headers)
@@ -106,7 +125,7 @@ class Endpoint:
             answer = refused.answer
         else:
             if prepared.kind is OperationType.SUBSCRIPTION and wished.stream:
-                return Stream(self._execution.follow(prepared), FRAMINGS[wished.stream])
+                return self._stream(prepared, caller_of(request.scope), FRAMINGS[wished.stream])
             answer = await self._execution.execute(prepared)
         if wished.streamed:
             return Stream(single(answer), FRAMINGS[EVENTS])
@@ -114,17 +133,30 @@ class Endpoint:
             return _kept(answer, request, form)
         return _response(answer, _status(answer, form.media), form)
 
-    async def _answer_batch(self, asked: Sequence[Any], form: _Form) -> Response:
-        """Answer operations one after the other, so that a batch is no way round what one client may do at a time."""
+    def _stream(self, prepared: Prepared, caller: str, framing: Framing) -> Stream:
+        try:
+            self._callers.check_following(caller)
+        except QueryError as error:
+            raise BadRequest(429, error) from None
+        return Stream(self._callers.following(caller, self._execution.follow(prepared)), framing)
+
+    async def _answer_batch(self, asked: Sequence[Any], caller: str, form: _Form) -> Response:
+        """Answer operations one after the other: a batch is no way round what a caller may do."""
         _check_batch(len(asked), self._execution.limits.batch)
-        answers = []
-        for operation in [self._read(one) for one in asked]:
-            try:
-                answer = await self._execution.execute(self._execution.prepare(operation, _ANSWERED_ONCE))
-            except Refused as refused:
-                answer = refused.answer
-            answers.append(answer.body)
-        return _written(orjson.dumps(answers), 200, form, {})
+        answers = [await self._answer_one(operation, caller) for operation in [self._read(one) for one in asked]]
+        return _written(orjson.dumps([answer.body for answer in answers]), 200, form, {})
+
+    async def _answer_one(self, operation: Operation, caller: str) -> Answer:
+        try:
+            self._callers.enter(caller)
+        except QueryError as error:
+            return Answer([problems.refusal(error)], refused=True)
+        try:
+            return await self._execution.execute(self._execution.prepare(operation, _ANSWERED_ONCE))
+        except Refused as refused:
+            return refused.answer
+        finally:
+            self._callers.leave(caller)
 
 
 def _check_batch(count: int, limit: int) -> None:
@@ -155,7 +187,7 @@ def _plain_form(headers: Iterable[tuple[bytes, bytes]]) -> _Form | None:
             encodings = value
         elif name == b"sec-fetch-site":
             foreign = value == b"cross-site"
-        elif name == b"content-encoding":
+        elif name in _UNUSUAL:
             return None
     media = _media_of(accept) if plain else None
     return _Form(media, b"" if foreign else encodings) if media else None
@@ -203,6 +235,12 @@ def page() -> str:
 def _wants_page(request: Request) -> bool:
     accepts = request.headers.get("accept", "")
     return request.method == "GET" and "text/html" in accepts and "query" not in request.query_params
+
+
+def _too_much(error: QueryError, request: Request) -> Response:
+    form = _Form(wishes(request.headers.get("accept", "")).json, b"")
+    headers = {"retry-after": str(error.details.get("retryAfter", 1))}
+    return _response(Answer([problems.refusal(error)], refused=True), 429, form, headers)
 
 
 def _encodings(request: Request) -> bytes:

@@ -32,11 +32,13 @@ from hub.errors import HubError, QueryError
 from hub.schema import problems
 from hub.schema.context import Context
 from hub.schema.cost import check_cost
-from hub.schema.executor import Compiler
+from hub.schema.executor import Compiler, TracedExecutor
+from hub.schema.federation import Subgraph
 from hub.schema.limits import Limits, check_size
 from hub.schema.live import Live
 from hub.schema.schema import core_schema, schema
 from hub.schema.shortcut import Shortcut
+from hub.schema.tracing import Trace
 from hub.store.reads import Reads
 
 WRONG_KIND = "WRONG_OPERATION_KIND"
@@ -52,6 +54,8 @@ class Operation:
     name: str | None = None
     plan: bool = False
     """Whether to tell how each field was answered; never in production."""
+    trace: bool = False
+    """Whether to tell how long each field took; in production a gateway alone is told."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,13 +67,15 @@ class Answer:
     refused: bool = False
     strict: bool = False
     plan: list[dict[str, Any]] | None = None
+    trace: str | None = None
 
     @property
     def body(self) -> dict[str, Any]:
         """The answer as it is written in JSON."""
         body: dict[str, Any] = {} if self.refused else {"data": self.data}
-        if self.plan is not None:
-            body["extensions"] = {"plan": self.plan}
+        extensions = {"plan": self.plan, "ftv1": self.trace}
+        if said := {name: value for name, value in extensions.items() if value is not None}:
+            body["extensions"] = said
         return {"errors": self.errors, **body} if self.errors else body
 
 
@@ -110,15 +116,28 @@ class Execution:
     """Runs operations. Documents that could be read are remembered."""
 
     def __init__(
-        self, reads: Reads, live: Live, limits: Limits, *, production: bool, compiler: Compiler | None = None
+        self,
+        reads: Reads,
+        live: Live,
+        limits: Limits,
+        *,
+        production: bool,
+        subgraph: bool = False,
+        compiler: Compiler | None = None,
+        of: Subgraph | None = None,
     ) -> None:
+        """In production no schema is told, except to the gateway of a `subgraph`.
+
+        `of` is another schema than the hub's own.
+        """
         self.limits = limits
         self.production = production
+        self._subgraph = subgraph
         self._reads = reads
         self._live = live
         self._compiler = compiler or Compiler(None)
-        self._schema = core_schema()
-        self._executor = schema().execution_context_class
+        self._schema = core_schema(of or schema())
+        self._executor = (of or schema()).execution_context_class
         self._documents = lru_cache(_REMEMBERED)(self._read)
         self._shortcuts = lru_cache(_REMEMBERED)(self._shortcut)
 
@@ -167,7 +186,7 @@ class Execution:
             raise Refused(fault, strict=fault["extensions"]["code"] != "SYNTAX_ERROR") from None
         visit(node, _Texts())
         if self.production:
-            visit(node, _Introspection())
+            visit(node, _Introspection(subgraph=self._subgraph))
         check_size(node, self.limits)
         errors = validate(self._schema, node, max_errors=20, hide_suggestions=self.production)
         return _Document(node, tuple(map(problems.invalid, errors)))
@@ -196,7 +215,9 @@ class Execution:
                 arguments = self._arguments(prepared)
                 result = execute(self._schema, prepared.document, **arguments)
                 answer = _answer(await result if isawaitable(result) else result)
-                return replace(answer, plan=arguments["context_value"].plans)
+                context: Context = arguments["context_value"]
+                trace = context.trace.encoded(answer.errors) if context.trace else None
+                return replace(answer, plan=context.plans, trace=trace)
         except TimeoutError:
             return self._late()
 
@@ -240,11 +261,13 @@ class Execution:
         context = self._context()
         if prepared.operation.plan and not self.production:
             context.plans = []
+        if prepared.operation.trace and (self._subgraph or not self.production):
+            context.trace = Trace()
         return {
             "context_value": context,
             "variable_values": dict(prepared.operation.variables),
             "operation_name": prepared.operation.name,
-            "executor_class": self._executor,
+            "executor_class": TracedExecutor if context.trace else self._executor,
             "hide_suggestions": self.production,
             "operation_extensions": None,  # what Strawberry's executor asks for, and nobody sends
         }
@@ -263,8 +286,12 @@ class _Texts(Visitor):
 
 
 class _Introspection(Visitor):
+    def __init__(self, *, subgraph: bool) -> None:
+        super().__init__()
+        self._off = {"__schema", "__type", *(() if subgraph else ("_service",))}
+
     def enter_field(self, node: Any, *_: Any) -> None:
-        if node.name.value in {"__schema", "__type"}:
+        if node.name.value in self._off:
             raise QueryError("INTROSPECTION_OFF", "introspection is off in production", hint="ask for the SDL")
 
 

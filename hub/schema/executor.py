@@ -29,9 +29,10 @@ from hub.schema.compiling import (
 )
 from hub.schema.context import Context
 from hub.schema.counts import StatisticsWanted
+from hub.schema.tracing import Timed, Trace
 from hub.schema.types import AppealConnection, AppealWanted
 from hub.store.counted import Counted
-from hub.store.quick import Quick, asked, can_page
+from hub.store.quick import Quick, asked
 from hub.wanted import Measure
 
 _REMEMBERED = 1_000
@@ -69,8 +70,6 @@ class Compiler:
                 plan = self._plan(("counts",), nodes, scope, lambda chosen, found: statistics_plan(chosen, kind, found))
                 return partial(self._counts, self.counted, wanted, plan, context)
             query = wanted.fetch.query
-            if not can_page(query):
-                return None
             shape = ("page", query.order, query.backward)
             plan = self._plan(shape, nodes, scope, lambda chosen, found: page_plan(chosen, kind, found, query))
             return partial(self._page, self.quick, wanted, plan)
@@ -162,3 +161,25 @@ class Executor(StrawberryGraphQLCoreExecutionContext):
         if start is not None:
             return _written(start, statements)
         return None if isinstance(result, AppealConnection) else result.resolved(info.context.reads)
+
+
+class TracedExecutor(Executor):
+    """The executor that times what it resolves, into the trace of its context."""
+
+    def execute_field(
+        self, parent_type: GraphQLObjectType, source: Any, field_details_list: Any, path: Any, position_context: Any
+    ) -> Any:
+        trace: Trace = self.context_value.trace
+        node = trace.begin(path.as_list(), parent_type, field_details_list[0].node.name.value)
+        result = super().execute_field(parent_type, source, field_details_list, path, position_context)
+        if self.is_awaitable(result):
+            return _until(result, trace, node)
+        trace.end(node)
+        return result
+
+
+async def _until(result: Awaitable[Any], trace: Trace, node: Timed | None) -> Any:
+    try:
+        return await result
+    finally:
+        trace.end(node)

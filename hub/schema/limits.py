@@ -16,14 +16,18 @@ from graphql import (
     InlineFragmentNode,
     OperationDefinitionNode,
     SelectionNode,
+    SelectionSetNode,
 )
 
 from hub.errors import QueryError
 
+RATED = timedelta(seconds=10)
+"""The time within which a rate counts."""
+
 
 @dataclass(frozen=True, slots=True)
 class Limits:
-    """What one operation, or one socket, may ask."""
+    """What one operation, one socket, or one caller may ask."""
 
     body: int = 100_000
     """Bytes of a request."""
@@ -36,6 +40,8 @@ class Limits:
     aliases: int = 15
     directives: int = 50
     root_fields: int = 10
+    duplicates: int = 20
+    """Fields that stand twice in one selection: to compare them takes the square of their number."""
     cost: int = 5_000
     """Objects an answer may hold, as far as the query tells."""
     batch: int = 0
@@ -44,6 +50,14 @@ class Limits:
     """How long one query may take."""
     subscriptions: int = 100
     """Operations under way on one socket."""
+    rate: int = 1_000
+    """Operations of one caller within 10 s, in one process. With 0, as of each below, any number."""
+    concurrent: int = 50
+    """Operations of one caller at a time."""
+    streams: int = 1_000
+    """Subscriptions of one caller at a time."""
+    sockets: int = 1_000
+    """Sockets of one caller at a time."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -55,6 +69,7 @@ class Size:
     aliases: int = 0
     directives: int = 0
     root_fields: int = 0
+    duplicates: int = 0
 
     def beside(self, other: "Size") -> "Size":
         return Size(
@@ -63,6 +78,7 @@ class Size:
             self.aliases + other.aliases,
             self.directives + other.directives,
             self.root_fields + other.root_fields,
+            self.duplicates + other.duplicates,
         )
 
 
@@ -72,6 +88,7 @@ _REFUSALS = {
     "aliases": ("ALIAS_LIMIT", "the query has {} aliases"),
     "directives": ("DIRECTIVE_LIMIT", "the query has {} directives"),
     "root_fields": ("ROOT_FIELD_LIMIT", "the query has {} root fields"),
+    "duplicates": ("DUPLICATE_LIMIT", "the query repeats {} fields"),
 }
 
 
@@ -88,7 +105,7 @@ def measure(document: DocumentNode) -> Size:
     """The size of the document's operations together; a fragment that holds itself counts once, and fails elsewhere."""
     fragments = {node.name.value: node for node in document.definitions if isinstance(node, FragmentDefinitionNode)}
     measured: dict[str, Size] = {}
-    total = Size()
+    total = Size(duplicates=_duplicates(document))
     for node in document.definitions:
         if isinstance(node, OperationDefinitionNode):
             variables = (variable.directives for variable in node.variable_definitions or ())
@@ -124,6 +141,29 @@ def _around(field: FieldNode, inner: Size) -> Size:
     if field.name.value in {"__schema", "__type"}:
         depth, introspection = 1, inner.depth + 1
     return Size(depth, introspection, inner.aliases + bool(field.alias), inner.directives, 1)
+
+
+def _duplicates(document: DocumentNode) -> int:
+    """Fields whose name stands before them in the same selection, in fragments that nobody spreads as well."""
+    waiting: list[SelectionSetNode] = [
+        node.selection_set
+        for node in document.definitions
+        if isinstance(node, OperationDefinitionNode | FragmentDefinitionNode)
+    ]
+    total = 0
+    while waiting:
+        names: set[str] = set()
+        together = [waiting.pop()]
+        while together:
+            for node in together.pop().selections:
+                if isinstance(node, FieldNode):
+                    name = (node.alias or node.name).value
+                    total += name in names
+                    names.add(name)
+                    waiting += [node.selection_set] if node.selection_set else []
+                elif isinstance(node, InlineFragmentNode):
+                    together.append(node.selection_set)
+    return total
 
 
 def _count(*lists: tuple[DirectiveNode, ...] | None) -> int:

@@ -17,7 +17,7 @@ class Node:
     )
 
 
-@strawberry.type(description="Where a page lies in its list.")
+@strawberry.federation.type(description="Where a page lies in its list.", shareable=True)
 class PageInfo:
     has_next_page: bool = strawberry.field(
         description="Whether there is more after this page. Exact going forward; going backward it says "

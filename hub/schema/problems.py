@@ -1,10 +1,13 @@
 """How errors go out: every one with a code, the client's own in full, the hub's own as an id that is in the log."""
 
+import re
 from typing import Any
 from uuid import uuid4
 
 import structlog
 from graphql import GraphQLError, GraphQLFormattedError, GraphQLSyntaxError
+from graphql.language.parser import MAX_NESTING_DEPTH
+from graphql.validation.rules.max_introspection_depth_rule import MAX_LIST_DEPTH
 
 from hub.errors import HubError, QueryError, StoreUnavailable
 
@@ -30,20 +33,25 @@ CODES = {
     "ALIAS_LIMIT": "The query has too many aliases.",
     "DIRECTIVE_LIMIT": "The query has too many directives.",
     "ROOT_FIELD_LIMIT": "The query has too many root fields.",
+    "DUPLICATE_LIMIT": "The query repeats too many fields within a selection.",
     "FILTER_LIMIT": "The filter is put together from too many filters, or too deeply: ask with fewer.",
     "COST_LIMIT": "The answer may hold too many objects: ask for smaller pages.",
+    "RATE_LIMIT": "The caller asked too often: try again after extensions.retryAfter seconds.",
+    "CONCURRENCY_LIMIT": "Too many operations of the caller are under way: wait for some to end.",
+    "STREAM_LIMIT": "The caller follows too many subscriptions: end some.",
+    "SOCKET_LIMIT": "The caller has too many sockets open: put more subscriptions on each.",
     "TIMEOUT": "The query took too long: narrow its filter.",
     "SLOW_SUBSCRIBER": "The subscriber fell behind: subscribe again after extensions.lastNumber.",
     "STORE_UNAVAILABLE": "The database does not answer: try again later.",
     "INTERNAL": "The hub failed: tell its administrator extensions.id, which is in the log.",
 }
 
-# What graphql-core's own guards say, and the code that each earns here.
-_GUARDS = {
-    "Document contains more than": "TOKEN_LIMIT",
-    "Document is nested too deeply": "NESTING_LIMIT",
-    "Maximum introspection depth exceeded": "DEPTH_LIMIT",
-}
+# What graphql-core's own guards say, the code that each earns here, and the limit where the words do not tell it.
+_GUARDS = (
+    ("Document contains more than", "TOKEN_LIMIT", 0),
+    ("Document is nested too deeply", "NESTING_LIMIT", MAX_NESTING_DEPTH),
+    ("Maximum introspection depth exceeded", "DEPTH_LIMIT", MAX_LIST_DEPTH),
+)
 
 
 def refusal(error: QueryError) -> GraphQLFormattedError:
@@ -53,8 +61,13 @@ def refusal(error: QueryError) -> GraphQLFormattedError:
 
 def invalid(error: GraphQLError) -> GraphQLFormattedError:
     """An error that graphql-core found in the document or in the variables: always the client's, always in full."""
-    otherwise = "SYNTAX_ERROR" if isinstance(error, GraphQLSyntaxError) else "INVALID_QUERY"
-    code = next((code for start, code in _GUARDS.items() if start in error.message), otherwise)
+    for start, code, limit in _GUARDS:
+        if start in error.message:
+            told = re.search(r"\d+", error.message)
+            limit = int(told[0]) if told else limit  # noqa: PLW2901  # the words know better
+            # Each stops at the first that is too many, and so nobody knows how many there are.
+            return {**error.formatted, "extensions": {"code": code, "limit": limit, "value": limit + 1}}
+    code = "SYNTAX_ERROR" if isinstance(error, GraphQLSyntaxError) else "INVALID_QUERY"
     return {**error.formatted, "extensions": {"code": code}}
 
 

@@ -1,5 +1,6 @@
 """What can be asked: each resolver turns its arguments into one description of what is wanted; the store answers it."""
 
+from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, cast
 from zoneinfo import available_timezones
@@ -11,9 +12,13 @@ from hub.model import SourceClass, SourceRecord
 from hub.schema.context import Info
 from hub.schema.counts import AppealStatistics, StatisticsWanted
 from hub.schema.cursors import read_cursor, read_number_cursor
+from hub.schema.directives import Cost, assumed, paged
+from hub.schema.federation import Representation
 from hub.schema.ids import GlobalId, numbers, read_id
 from hub.schema.inputs import AppealFilterInput, appeal_filter, page_size
+from hub.schema.labels import EnumLabels, enum_labels
 from hub.schema.paging import After, First, Node
+from hub.schema.referred import Area, Topic
 from hub.schema.scalars import ChangeNumber
 from hub.schema.types import (
     Appeal,
@@ -25,6 +30,9 @@ from hub.schema.types import (
     Source,
 )
 from hub.store.reads import AppealQuery
+from hub.vocabulary.areas import area
+from hub.vocabulary.areas import areas as known_areas
+from hub.vocabulary.topics import topics as known_topics
 from hub.wanted import AppealOrder, Bucket, Dimension, Moment, StatisticsQuery
 
 MOST_NODES = 100
@@ -165,6 +173,19 @@ def _zones() -> set[str]:
     return available_timezones()
 
 
+def topics() -> list[Topic]:
+    return [Topic.of(one) for one in known_topics().values()]
+
+
+def areas(
+    below: Annotated[
+        str | None, strawberry.argument(description="Only the divisions right below this one, by its code.")
+    ] = strawberry.UNSET,
+) -> list[Area]:
+    found = area(below).children if isinstance(below, str) else known_areas().values()
+    return [Area.of(one) for one in found]
+
+
 async def last_change_number(info: Info) -> ChangeNumber:
     return ChangeNumber(await info.context.reads.last_change_number())
 
@@ -172,7 +193,9 @@ async def last_change_number(info: Info) -> ChangeNumber:
 @strawberry.type(description="What can be asked.")
 class Query:
     appeals: AppealConnection = strawberry.field(
-        resolver=appeals, description="Appeals of all sources as one list, a page at a time."
+        resolver=appeals,
+        description="Appeals of all sources as one list, a page at a time.",
+        directives=[paged("first", "last")],
     )
     appeal: Appeal | None = strawberry.field(resolver=appeal, description="One appeal; null when there is none.")
     appeal_by_external_id: Appeal | None = strawberry.field(
@@ -181,26 +204,68 @@ class Query:
     appeal_statistics: AppealStatistics = strawberry.field(
         resolver=appeal_statistics,
         description="Appeals counted, in groups by any of their values and by stretches of time.",
+        directives=[Cost(weight="100")],
     )
     node: Node | None = strawberry.field(resolver=node, description="Anything by its global id; null when unknown.")
     nodes: list[Node | None] = strawberry.field(
-        resolver=nodes, description="Many things by their global ids, in the order asked; null for each unknown one."
+        resolver=nodes,
+        description="Many things by their global ids, in the order asked; null for each unknown one.",
+        directives=[assumed(MOST_NODES)],
     )
     sources: list[Source] = strawberry.field(
-        resolver=sources, description="Every configured hotline and platform, in the order of names."
+        resolver=sources,
+        description="Every configured hotline and platform, in the order of names.",
+        directives=[assumed(50)],
     )
     registers: list[Source] = strawberry.field(
-        resolver=registers, description="Every configured register, in the order of names: pulled as sources are."
+        resolver=registers,
+        description="Every configured register, in the order of names: pulled as sources are.",
+        directives=[assumed(50)],
     )
     source: Source | None = strawberry.field(resolver=source, description="One source by its name; null when unknown.")
     rejected_tickets: RejectedTicketConnection = strawberry.field(
-        resolver=rejected_tickets, description="Tickets set aside, the last landed first."
+        resolver=rejected_tickets,
+        description="Tickets set aside, the last landed first.",
+        directives=[paged("first")],
+    )
+    topics: list[Topic] = strawberry.field(
+        resolver=topics,
+        directives=[assumed(100)],
+        description="The taxonomy of topics, in the order of codes, each group before its own.",
+    )
+    areas: list[Area] = strawberry.field(
+        resolver=areas,
+        directives=[assumed(20)],
+        description="The known administrative divisions, each before its parts.",
+    )
+    enum_labels: list[EnumLabels] = strawberry.field(
+        resolver=enum_labels,
+        directives=[assumed(20)],
+        description="What people are shown for the words of enums, in Chinese and English.",
     )
     last_change_number: ChangeNumber = strawberry.field(
         resolver=last_change_number,
         description="The newest change's number, 0 before the first. Ask it before a list, then subscribe after it: "
         "nothing is missed between.",
     )
+
+
+async def referred(info: Info, representations: Sequence[Representation]) -> list[Node | None]:
+    """What a gateway refers to by global ids, or sources by their names; one query a type."""
+    found = await _things(info, [_referred_id(one) for one in representations])
+    # An id of another type names nothing of this one.
+    return [
+        it if it is not None and type(it).__name__ == one["__typename"] else None
+        for it, one in zip(found, representations, strict=True)
+    ]
+
+
+def _referred_id(representation: Representation) -> strawberry.ID:
+    kind, name = representation["__typename"], representation.get("name")
+    identity = representation.get("id", f"Source:{name}" if kind == "Source" and name else None)
+    if not isinstance(identity, str):
+        raise QueryError("BAD_INPUT", f"representations: {kind} lacks the field of a key", hint="give its id")
+    return strawberry.ID(identity)
 
 
 async def _things(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:

@@ -2,20 +2,23 @@
 
 from functools import cache
 
-import strawberry
-from graphql import GraphQLSchema
+from graphql import GraphQLNamedType, GraphQLObjectType, GraphQLSchema, is_specified_scalar_type, print_type
 from strawberry.schema.config import StrawberryConfig
 
 from hub.schema.executor import Executor
-from hub.schema.query import Query
+from hub.schema.federation import Subgraph
+from hub.schema.query import Query, referred
 from hub.schema.scalars import SCALARS
 from hub.schema.subscription import Subscription
 from hub.schema.types import Appeal, Change, RejectedTicket, Source
 
 
 @cache
-def schema() -> strawberry.Schema:
-    return strawberry.Schema(
+def schema() -> Subgraph:
+    return Subgraph(
+        find=dict.fromkeys(("Appeal", "Change", "RejectedTicket", "Source"), referred),
+        # In a graph of several subgraphs none of them knows what every id names.
+        left_out=("node", "nodes"),
         query=Query,
         subscription=Subscription,
         types=[Appeal, Change, RejectedTicket, Source],
@@ -24,11 +27,29 @@ def schema() -> strawberry.Schema:
     )
 
 
-def core_schema() -> GraphQLSchema:
-    """The same schema as graphql-core executes it."""
-    return schema()._schema  # noqa: SLF001  # Strawberry has no public name for it; its version is pinned to a minor
+def core_schema(of: Subgraph | None = None) -> GraphQLSchema:
+    """The same schema as graphql-core executes it, or the one of another."""
+    return (of or schema())._schema  # noqa: SLF001  # Strawberry has no public name for it; its version is pinned to a minor
 
 
 def schema_sdl() -> str:
-    """The schema as text, with every description."""
-    return schema().as_str() + "\n"
+    """The schema as text, with every description, as clients see it: without what gateways alone need."""
+    return "\n\n".join(print_type(kind) for kind in public_types()) + "\n"
+
+
+def public_types() -> list[GraphQLNamedType]:
+    """The types that clients use, in the order of their names."""
+    kinds = sorted(core_schema().type_map.values(), key=lambda kind: kind.name)
+    return [_public(kind) for kind in kinds if not _is_reserved(kind.name) and not is_specified_scalar_type(kind)]
+
+
+def _is_reserved(name: str) -> bool:
+    """Whether introspection, `_Any` or federation's own `link__Import` goes by a name."""
+    return name.startswith("_") or "__" in name
+
+
+def _public(kind: GraphQLNamedType) -> GraphQLNamedType:
+    if kind is not core_schema().query_type:
+        return kind
+    fields = {name: field for name, field in kind.fields.items() if not _is_reserved(name)}
+    return GraphQLObjectType(kind.name, fields, description=kind.description)

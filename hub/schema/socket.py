@@ -11,12 +11,14 @@ from typing import Any
 
 import orjson
 from graphql import GraphQLFormattedError, OperationType
+from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.http.websocket_origin import is_same_origin, normalize_allowed_origins, normalize_origin
 
 from hub.errors import QueryError
 from hub.schema import problems
+from hub.schema.callers import Callers, caller_of
 from hub.schema.documents import Documents
 from hub.schema.execution import Answer, Execution, Operation, Refused
 from hub.schema.operations import read_operation
@@ -41,13 +43,15 @@ class Sockets:
     def __init__(
         self,
         execution: Execution,
-        documents: Documents | None = None,
+        documents: Documents,
+        callers: Callers,
         *,
         origins: Collection[str] = (),
         patience: timedelta = PATIENCE,
     ) -> None:
         self._execution = execution
-        self._documents = documents or Documents()
+        self._documents = documents
+        self._callers = callers
         self._origins = normalize_allowed_origins(origins)
         self._patience = patience
 
@@ -59,8 +63,17 @@ class Sockets:
             await socket.accept()
             await socket.close(4406, "Subprotocol not acceptable")
         else:
-            await socket.accept(PROTOCOL)
-            await _Conversation(socket, self._execution, self._documents).hold(self._patience)
+            await self._converse(socket)
+
+    async def _converse(self, socket: WebSocket) -> None:
+        caller = caller_of(socket.scope)
+        try:
+            with self._callers.connected(caller):
+                await socket.accept(PROTOCOL)
+                await _Conversation(socket, self._execution, self._documents, self._callers).hold(self._patience)
+        except QueryError as error:
+            refused = Answer([problems.refusal(error)], refused=True)
+            await socket.send_denial_response(Response(orjson.dumps(refused.body), 429, media_type="application/json"))
 
     def _welcome(self, socket: WebSocket) -> bool:
         """Browsers let any page open a socket and always say which; other programs say nothing."""
@@ -71,10 +84,12 @@ class Sockets:
 
 
 class _Conversation:
-    def __init__(self, socket: WebSocket, execution: Execution, documents: Documents) -> None:
+    def __init__(self, socket: WebSocket, execution: Execution, documents: Documents, callers: Callers) -> None:
         self._socket = socket
         self._execution = execution
         self._documents = documents
+        self._callers = callers
+        self._caller = caller_of(socket.scope)
         self._acknowledged = False
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
@@ -161,6 +176,8 @@ class _Conversation:
             last = await self._answer(name, operation)
         except Refused as refused:
             last = _error(name, refused.answer.errors)
+        except QueryError as error:
+            last = _error(name, [problems.refusal(error)])
         except WebSocketDisconnect:
             return
         except Exception as error:  # noqa: BLE001  # the last resort: the client gets an id, the log the rest
@@ -171,10 +188,15 @@ class _Conversation:
 
     async def _answer(self, name: str, operation: Operation) -> dict[str, Any]:
         """Send each answer; return the message that ends the operation."""
-        prepared = self._execution.prepare(operation, _EVERY_KIND)
-        if prepared.kind is not OperationType.SUBSCRIPTION:
-            return await self._next(name, await self._execution.execute(prepared)) or _complete(name)
-        answers = self._execution.follow(prepared)
+        self._callers.enter(self._caller)
+        try:
+            prepared = self._execution.prepare(operation, _EVERY_KIND)
+            if prepared.kind is not OperationType.SUBSCRIPTION:
+                return await self._next(name, await self._execution.execute(prepared)) or _complete(name)
+        finally:
+            self._callers.leave(self._caller)
+        self._callers.check_following(self._caller)
+        answers = self._callers.following(self._caller, self._execution.follow(prepared))
         try:
             async for answer in answers:
                 if ended := await self._next(name, answer):

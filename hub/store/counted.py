@@ -2,10 +2,11 @@
 
 import asyncio
 from collections import OrderedDict
+from collections.abc import Sequence
 
+from hub.store import counting, rollups
 from hub.store.counting import Statistics
-from hub.store.quick import Quick
-from hub.store.reads import Reads
+from hub.store.quick import Quick, Row
 from hub.wanted import StatisticsQuery
 
 _REMEMBERED = 256  # counts, of a thousand groups each at most
@@ -18,21 +19,26 @@ class Counted:
     and what was counted is given out only to those who read the same number later.
     """
 
-    def __init__(self, reads: Reads, quick: Quick) -> None:
-        self._reads = reads
+    def __init__(self, quick: Quick) -> None:
+        self._quick = quick
         self.last_change = quick.last_change_number
         self._known: OrderedDict[StatisticsQuery, tuple[int, asyncio.Task[Statistics]]] = OrderedDict()
 
     async def statistics(self, query: StatisticsQuery, last_change: int) -> Statistics:
         """The counts, as they are at `last_change` or later. Those who ask for the same together count once."""
         if query.filter.depends_on_now:
-            return await self._reads.statistics(query)
+            return await counting.count(query, self._rows)
         known = self._known.get(query)
         if known is None or known[0] != last_change:
-            known = last_change, asyncio.ensure_future(self._reads.statistics(query))
+            known = last_change, asyncio.ensure_future(counting.count(query, self._rows))
             self._remember(query, known)
         # Whoever stops waiting does not stop those who wait for the same.
         return await asyncio.shield(known[1])
+
+    async def _rows(self, query: StatisticsQuery) -> Sequence[Row]:
+        if (rolled_up := rollups.statement(query)) is not None:
+            return await self._quick.rows(*rolled_up)
+        return await self._quick.rows_planned_anew(*counting.statement(query))
 
     def _remember(self, key: StatisticsQuery, known: tuple[int, "asyncio.Task[Statistics]"]) -> None:
         self._known[key] = known

@@ -1,15 +1,14 @@
 """Count appeals in groups, by their values and by stretches of local time."""
 
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, time, timedelta
 from enum import StrEnum
-from typing import Any
+from typing import Any, TypeAlias
 from zoneinfo import ZoneInfo
 
-import sqlalchemy as sa
+import asyncpg
 from sqlalchemy.exc import DBAPIError
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.errors import QueryError
 from hub.model import Channel, Kind, Satisfaction, Status, Urgency
@@ -54,15 +53,19 @@ class Statistics:
     sums: Mapping[Measure, int] = field(default_factory=dict)
 
 
-async def count(connection: AsyncConnection, query: StatisticsQuery) -> Statistics:
+Ask: TypeAlias = Callable[[StatisticsQuery], Awaitable[Sequence[Sequence[Any]]]]
+"""Gives the rows of `statement`, wherever they come from."""
+
+
+async def count(query: StatisticsQuery, ask: Ask) -> Statistics:
     """Count what is wanted. Raises QueryError BAD_INPUT for a zone that the database does not know."""
-    rows = await _rows(connection, query)
+    rows = await _rows(query, ask)
     groups = [_group(query, row) for row in rows]
     truncated = len(groups) > MAX_GROUPS
     whole = groups
     if truncated or not groups:
         alone = StatisticsQuery(query.filter, measures=query.measures)
-        whole = [_group(alone, row) for row in await _rows(connection, alone)]
+        whole = [_group(alone, row) for row in await _rows(alone, ask)]
     return Statistics(
         count=sum(group.count for group in whole),
         groups=groups[:MAX_GROUPS] if query.by or query.bucket else [],
@@ -71,15 +74,13 @@ async def count(connection: AsyncConnection, query: StatisticsQuery) -> Statisti
     )
 
 
-async def _rows(connection: AsyncConnection, query: StatisticsQuery) -> Sequence[sa.Row[Any]]:
-    text, parameters = statement(query)
+async def _rows(query: StatisticsQuery, ask: Ask) -> Sequence[Sequence[Any]]:
     try:
-        found: Sequence[sa.Row[Any]] = (await connection.exec_driver_sql(text, tuple(parameters))).all()
-    except DBAPIError as error:
-        if getattr(error.orig, "sqlstate", None) != _INVALID_PARAMETER:
+        return await ask(query)
+    except (DBAPIError, asyncpg.PostgresError) as error:
+        if getattr(getattr(error, "orig", error), "sqlstate", None) != _INVALID_PARAMETER:
             raise
         raise QueryError("BAD_INPUT", f"the database knows no time zone {query.timezone!r}") from error
-    return found
 
 
 _ENDED = ", ".join(f"'{status.value}'" for status in ENDED)
@@ -97,7 +98,7 @@ def statement(query: StatisticsQuery) -> tuple[str, Parameters]:
         keys.append(_start(query, query.bucket, parameters))
     counted = ["count(*)", *(MEASURES[measure] for measure in _ordered(query))]
     where = " and ".join(conditions(query.filter, parameters.bind)) or "true"
-    grouped = f"group by {_numbers(keys)} order by {_order(query)} limit {MAX_GROUPS + 1}" if keys else ""
+    grouped = f"group by {_numbers(keys)} order by {ordering(query)} limit {MAX_GROUPS + 1}" if keys else ""
     return f"select {', '.join([*keys, *counted])} from appeal where {where} {grouped}", parameters
 
 
@@ -136,12 +137,13 @@ def _numbers(columns: Sequence[str], start: int = 1) -> str:
     return ", ".join(str(number) for number in range(start, start + len(columns)))
 
 
-def _order(query: StatisticsQuery) -> str:
+def ordering(query: StatisticsQuery, count: str = "count(*)") -> str:
+    """The order of groups, whose values are the first columns."""
     keys = len(query.by)
     values = [f"{number}" for number in range(1, keys + 1)]
     if query.bucket is None:
-        return ", ".join(["count(*) desc", *values])
-    return ", ".join([f"{keys + 1}", "count(*) desc", *values])
+        return ", ".join([f"{count} desc", *values])
+    return ", ".join([f"{keys + 1}", f"{count} desc", *values])
 
 
 # ── the answer ───────────────────────────────────────────────────────────────────────────────────────────────────────

@@ -239,18 +239,6 @@ class Deliveries:
             )
         return Sealed(row["secret"], row["former"]) if row else Sealed()
 
-    async def rotate(self, endpoint: str, secret: bytes, both: timedelta) -> bool:
-        """Keep a new secret; for a while the one before signs beside it. False where there is no such endpoint."""
-        async with self._database.begin_lean() as connection:
-            done = await connection.execute(
-                """update endpoint set former_secret = secret, former_until = clock_timestamp() + $3, secret = $2
-                   where name = $1 and active""",
-                endpoint,
-                secret,
-                both,
-            )
-        return bool(done == "UPDATE 1")
-
 
 async def _park(connection: asyncpg.Connection, endpoint: str, progress: Progress) -> None:
     if progress.released:

@@ -152,8 +152,49 @@ sa.Index("appeal_updated", appeal.c.updated_at, appeal.c.id)
 sa.Index("appeal_due", appeal.c.due_at, appeal.c.id)
 sa.Index("appeal_status_created", appeal.c.status, appeal.c.created_at, appeal.c.id)
 sa.Index("appeal_source_created", appeal.c.source, appeal.c.created_at, appeal.c.id)
-sa.Index("appeal_area", appeal.c.area, postgresql_ops={"area": "text_pattern_ops"})
+sa.Index(
+    "appeal_area_status_created",
+    appeal.c.area,
+    appeal.c.status,
+    appeal.c.created_at,
+    appeal.c.id,
+    postgresql_ops={"area": "text_pattern_ops"},
+)
 sa.Index("appeal_search", appeal.c.search, postgresql_using="gin")
+
+rollup = sa.Table(
+    "rollup",
+    metadata,
+    sa.Column("dimension", sa.Text(collation="C"), primary_key=True),
+    sa.Column(
+        "span",
+        sa.Text(collation="C"),
+        primary_key=True,
+        comment="day or month: of created_at, by the clocks of Asia/Shanghai",
+    ),
+    sa.Column("start", sa.Date, primary_key=True, comment="the first day of the span"),
+    sa.Column(
+        "key", sa.ARRAY(sa.Text(collation="C")), primary_key=True, comment="the status, and the value of the dimension"
+    ),
+    sa.Column("count", sa.BigInteger, nullable=False),
+    comment="How many appeals there are of a span of time, a status and a value of a dimension.",
+)
+
+rollup_delta = sa.Table(
+    "rollup_delta",
+    metadata,
+    sa.Column("id", sa.BigInteger, sa.Identity(always=True), primary_key=True),
+    sa.Column("day", sa.Date, nullable=False),
+    sa.Column("status", sa.Text, nullable=False),
+    sa.Column("source", sa.Text, nullable=False),
+    sa.Column("kind", sa.Text, nullable=False),
+    sa.Column("topic", sa.Text),
+    sa.Column("urgency", sa.Text, nullable=False),
+    sa.Column("channel", sa.Text, nullable=False),
+    sa.Column("area", sa.Text),
+    sa.Column("count", sa.Integer, nullable=False, comment="how many more, or less, there are"),
+    comment="Appeals that came or went since rollup was added up last: both together are exact.",
+)
 
 entry = sa.Table(
     "entry",

@@ -4,18 +4,15 @@ import re
 from pathlib import Path
 
 import pytest
-from graphql import GraphQLEnumType, build_schema, is_specified_scalar_type
+from graphql import GraphQLEnumType, build_schema
 
 from hub.model import Status
 from hub.schema import problems
-from hub.schema.schema import core_schema, schema_sdl
+from hub.schema.directives import ListSize
+from hub.schema.schema import core_schema, public_types, schema_sdl
 
 WRITTEN = Path(__file__).parents[2] / "docs" / "reference" / "schema.graphql"
-TYPES = [
-    kind
-    for name, kind in core_schema().type_map.items()
-    if not name.startswith("__") and not is_specified_scalar_type(kind)
-]
+TYPES = public_types()
 
 
 def test_the_written_schema_is_the_served_one():
@@ -60,3 +57,16 @@ def test_names_are_written_in_one_manner():
         names = getattr(kind, "values", None) or getattr(kind, "fields", {})
         pattern = r"[A-Z]+(_[A-Z]+)*" if isinstance(kind, GraphQLEnumType) else r"[a-z][A-Za-z]*"
         assert all(re.fullmatch(pattern, name) for name in names)
+
+
+def test_every_list_says_its_size():
+    """A new list that says nothing would be counted as ten."""
+    silent = [
+        f"{kind}.{name}"
+        for kind in TYPES
+        for name, field in getattr(kind, "fields", {}).items()
+        if "first" in getattr(field, "args", {}) or (kind.name == "Query" and str(field.type).startswith("["))
+        if not any(isinstance(one, ListSize) for one in field.extensions["strawberry-definition"].directives)
+    ]
+
+    assert silent == []

@@ -10,6 +10,8 @@ from starlette.applications import Starlette
 from starlette.routing import WebSocketRoute
 
 from hub.app import create_app
+from hub.schema.callers import Callers
+from hub.schema.documents import Documents
 from hub.schema.execution import Execution
 from hub.schema.limits import Limits
 from hub.schema.live import Live
@@ -42,6 +44,11 @@ async def closing(socket):
 
 async def numbers(socket, count):
     return [(await socket.receive_json(timeout=5))["payload"]["data"]["appealChanged"]["number"] for _ in range(count)]
+
+
+def alone():
+    """Documents and callers of one server."""
+    return Documents(), Callers(Limits())
 
 
 @pytest.fixture
@@ -186,7 +193,9 @@ async def test_a_ping_is_answered_and_a_complete_of_nothing_ignored(city):
 
 async def test_a_client_that_never_begins_is_closed_4408(city_store):
     execution = Execution(city_store.reads, Live(city_store.reads), Limits(), production=False)
-    app = Starlette(routes=[WebSocketRoute("/graphql", Sockets(execution, patience=timedelta(milliseconds=50)))])
+    app = Starlette(
+        routes=[WebSocketRoute("/graphql", Sockets(execution, *alone(), patience=timedelta(milliseconds=50)))]
+    )
     async with running(app) as client, await client.socket() as socket:
         assert await closing(socket) == 4408
 
@@ -258,14 +267,14 @@ async def test_an_idle_socket_leaves_nothing_behind(client, own_store):
 
 def test_sockets_refuse_origins_that_are_none():
     with pytest.raises(ValueError, match="Invalid origin"):
-        Sockets(SimpleNamespace(), origins=["console.example/path"])
+        Sockets(SimpleNamespace(), *alone(), origins=["console.example/path"])
 
 
 async def test_row_25_a_client_that_stops_reading_is_cut_off_and_told_where_to_go_on(own_store):
     live = Live(own_store.reads, backlog=10)
     poller = asyncio.create_task(live.run())
     execution = Execution(own_store.reads, live, Limits(), production=False)
-    app = Starlette(routes=[WebSocketRoute("/graphql", Sockets(execution))])
+    app = Starlette(routes=[WebSocketRoute("/graphql", Sockets(execution, *alone()))])
     long = "很长的内容" * 20_000
     async with running(app) as client, await opened(client) as socket:
         await subscribe(socket, "subscription { appealChanged { number appeal { content } } }")
