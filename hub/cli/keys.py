@@ -13,7 +13,6 @@ from hub.config import Config
 from hub.keys import new_key
 from hub.model import KeyRecord, Scope
 
-
 _NONE = "there are no keys: run `hub add-key NAME`"
 
 
