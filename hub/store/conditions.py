@@ -3,7 +3,7 @@
 What is written holds our own words only; what a client gave travels as parameters.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -18,9 +18,8 @@ EQUAL = (
     "status", "kind", "source", "urgency", "channel", "satisfaction", "external_id", "appeal_no", "grid", "lead_org",
     "origin_hotline",
 )  # fmt: skip
-_PREFIX = ("area", "topic")
 _SPAN = ("created", "updated", "dispatched", "due", "closed")
-_LAST_CHARACTER = "\U0010ffff"
+LAST_CHARACTER = "\U0010ffff"
 _ENDED = ", ".join(f"'{status.value}'" for status in ENDED)
 
 
@@ -63,9 +62,11 @@ def _conditions(wanted: AppealFilter, bind: Bind, of: str) -> Iterator[str]:
     for name in EQUAL:
         if values := getattr(wanted, name):
             yield _one_of(f"{of}.{name}", values, bind)
-    for name in _PREFIX:
-        if prefixes := getattr(wanted, name):
-            yield _either(_begins(f"{of}.{name}", prefix, bind) for prefix in prefixes)
+    if wanted.area:
+        yield _either(_begins(f"{of}.area", prefix, bind) for prefix in wanted.area)
+    if wanted.topic or wanted.topic_is:
+        whole = [_one_of(f"{of}.topic", wanted.topic_is, bind)] if wanted.topic_is else []
+        yield _either([*whole, *(_begins(f"{of}.topic", prefix, bind) for prefix in wanted.topic)])
     for name in _SPAN:
         yield from _within(f"{of}.{name}_at", getattr(wanted, name), bind)
     if wanted.org:
@@ -90,7 +91,7 @@ def _together(wanted: AppealFilter, bind: Bind, of: str) -> str:
     return f"({' and '.join(_conditions(wanted, bind, of)) or 'true'})"
 
 
-def _either(alternatives: Iterator[str]) -> str:
+def _either(alternatives: Iterable[str]) -> str:
     return f"({' or '.join(alternatives)})"
 
 
@@ -101,7 +102,7 @@ def _one_of(column: str, values: tuple[Any, ...], bind: Bind) -> str:
 
 def _begins(column: str, prefix: str, bind: Bind) -> str:
     # Comparisons by byte, which a text_pattern_ops index answers for a bound value; LIKE would need a literal.
-    return f"({column} ~>=~ {bind(prefix)} and {column} ~<~ {bind(prefix + _LAST_CHARACTER)})"
+    return f"({column} ~>=~ {bind(prefix)} and {column} ~<~ {bind(prefix + LAST_CHARACTER)})"
 
 
 def _within(column: str, span: TimeRange, bind: Bind) -> Iterator[str]:
@@ -136,9 +137,18 @@ def _inside(box: Box, bind: Bind, of: str) -> Iterator[str]:
 
 
 def _holds(text: str, bind: Bind, of: str) -> Iterator[str]:
-    """The index finds candidates by pairs of characters; each term must then stand literally in one of the texts."""
+    yield from indexed(text, bind, of)
+    yield from literal(text, bind, of)
+
+
+def indexed(text: str, bind: Bind, of: str) -> Iterator[str]:
+    """The index finds candidates by pairs of characters."""
     if lexemes := search.tsquery(text):
         yield f"{of}.search @@ cast(cast({bind(lexemes)} as text) as tsquery)"
+
+
+def literal(text: str, bind: Bind, of: str) -> Iterator[str]:
+    """Each term must then stand literally in one of the texts."""
     for term in search.terms(text):
         yield f"strpos({_FOLDED.format(of=of)}, {bind(term)}) > 0"
 
