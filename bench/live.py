@@ -27,7 +27,7 @@ import orjson
 import psutil
 from starlette.types import ASGIApp, Receive, Scope, Send
 
-from bench.costs import ratio
+from bench.costs import cpu_of, ratio
 from hub.app import create_app
 from hub.cli.serving import _Server
 from hub.model import Appeal, LandedTicket, SourceClass, SourceRecord, Status
@@ -157,6 +157,8 @@ async def _fanned_out(store: Store, apis: Sequence[Api], given: argparse.Namespa
     for one in following:
         assert one.stdout
         await one.stdout.readline()
+    before = sum(cpu_of(api.process) for api in apis)
+    before = sum(cpu_of(api.process) for api in apis)
     committed: dict[int, float] = {}
     for number in range(given.changes):
         last = await _write(store, [f"L{number}"])
@@ -167,11 +169,12 @@ async def _fanned_out(store: Store, apis: Sequence[Api], given: argparse.Namespa
         written, _ = await one.communicate()
         waits += [(at - committed[number]) * 1_000 for number, at in json.loads(written)]
     waits.sort()
+    cpu = (sum(cpu_of(api.process) for api in apis) - before) / len(waits) * 1e6
+    cpu = (sum(cpu_of(api.process) for api in apis) - before) / len(waits) * 1e6
     expected = len(apis) * given.subscribers * given.changes
     p50, p99 = waits[len(waits) // 2], waits[int(len(waits) * 0.99)]
-    print(
-        f"{len(waits)} of {expected} arrived: p50 {p50:.0f} ms, p99 {p99:.0f} ms, last {waits[-1]:.0f} ms", flush=True
-    )
+    times = f"p50 {p50:.0f} ms, p99 {p99:.0f} ms, last {waits[-1]:.0f} ms"
+    print(f"{len(waits)} of {expected} arrived: {times}; {cpu:.0f} us of CPU each", flush=True)
     return ratio("live-p99-ms", p99, P99) and len(waits) == expected
 
 

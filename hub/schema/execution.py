@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from inspect import isawaitable
 from typing import Any
 
@@ -37,6 +37,7 @@ from hub.schema.federation import Subgraph
 from hub.schema.limits import Limits, check_size
 from hub.schema.live import Live
 from hub.schema.schema import core_schema, schema
+from hub.schema.shared import Shared, depends_on_variables
 from hub.schema.shortcut import Shortcut
 from hub.schema.tracing import Trace
 from hub.store.reads import Reads
@@ -138,6 +139,7 @@ class Execution:
         self._compiler = compiler or Compiler(None)
         self._schema = core_schema(of or schema())
         self._executor = (of or schema()).execution_context_class
+        self._shared = Shared[Answer]()
         self._documents = lru_cache(_REMEMBERED)(self._read)
         self._shortcuts = lru_cache(_REMEMBERED)(self._shortcut)
 
@@ -240,10 +242,14 @@ class Execution:
         if isinstance(events, ExecutionResult):
             yield _unanswered(events.errors or ())
             return
+        operation = prepared.operation
+        alone = depends_on_variables(prepared.document, prepared.definition)
         try:
             async with aclosing(events):  # type: ignore[type-var]  # a generator, of which graphql-core says less
                 async for event in events:
-                    yield await self._answer_event(executor, event)
+                    make = partial(self._answer_event, executor, event)
+                    same = (operation.query, operation.name, event.number)
+                    yield await (make() if alone else self._shared.get(same, make))
         except HubError as error:
             yield _unanswered([GraphQLError(str(error), original_error=error)])
 
