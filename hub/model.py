@@ -403,6 +403,9 @@ class EndpointHealth:
     delivered: int
     """Of its last attempts, those that went well."""
     failed: int
+    lag_seconds: int = 0
+    active: bool = True
+    """Whether connectors.yaml names it."""
 
 
 @dataclass(frozen=True, slots=True)

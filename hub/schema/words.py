@@ -5,7 +5,19 @@ from typing import TypeVar
 
 import strawberry
 
-from hub.model import ChangeType, Channel, DriftKind, Integration, Kind, Satisfaction, SourceClass, Status, Urgency
+from hub.model import (
+    ChangeType,
+    Channel,
+    DriftKind,
+    EndpointState,
+    Integration,
+    Kind,
+    Outcome,
+    Satisfaction,
+    SourceClass,
+    Status,
+    Urgency,
+)
 from hub.wanted import AppealOrder, Bucket, Dimension, Moment
 
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -108,6 +120,29 @@ _describe(
         SourceClass.HOTLINE: "热线: a government hotline.",
         SourceClass.PLATFORM: "平台: a convenience platform.",
         SourceClass.REGISTER: "名录: what appeals refer to, such as organizations; it gives no appeals.",
+    },
+)
+_describe(
+    EndpointState,
+    "EndpointState",
+    "How an endpoint is doing.",
+    {
+        EndpointState.WELL: "正常: it is sent what changes.",
+        EndpointState.WAITING: "等待: left alone for a while: it failed for every change, or asked for patience.",
+        EndpointState.PAUSED: "暂停: somebody stopped it.",
+        EndpointState.DISABLED: "停用: it said that it wants nothing more.",
+    },
+)
+_describe(
+    Outcome,
+    "DeliveryOutcome",
+    "What became of one try to deliver a change.",
+    {
+        Outcome.DELIVERED: "送达: taken.",
+        Outcome.REFUSED: "拒收: understood, and refused.",
+        Outcome.FAILED: "失败: the endpoint was away, slow or in trouble.",
+        Outcome.BUSY: "繁忙: the endpoint asked for patience.",
+        Outcome.GONE: "停收: the endpoint wants nothing more.",
     },
 )
 _describe(

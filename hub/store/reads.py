@@ -34,6 +34,7 @@ from hub.model import (
 from hub.store import counting
 from hub.store.conditions import clause
 from hub.store.database import Database
+from hub.store.endpoints import Endpoints
 from hub.store.tables import appeal, change, drift, entry, lane, source, ticket
 from hub.wanted import AppealFilter, AppealOrder, StatisticsQuery
 
@@ -99,6 +100,7 @@ class Reads:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.endpoints = Endpoints(database)
 
     async def ping(self) -> None:
         """Return when the database answers."""

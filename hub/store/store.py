@@ -4,7 +4,6 @@ from hub.store.counted import Counted
 from hub.store.database import Database
 from hub.store.deliveries import Deliveries
 from hub.store.drifts import Drifts
-from hub.store.endpoints import Endpoints
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
 from hub.store.pushes import Pushes
@@ -26,7 +25,7 @@ class Store:
         self.counted = Counted(self.quick)
         self.drifts = Drifts(database)
         self.deliveries = Deliveries(database)
-        self.endpoints = Endpoints(database)
+        self.endpoints = self.reads.endpoints
 
     @classmethod
     async def open(cls, url: str) -> "Store":
