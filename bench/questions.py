@@ -17,8 +17,8 @@ from hub.wanted import AppealFilter, AppealOrder
 Ask = Callable[[str, Mapping[str, Any]], Any]
 """Sends a query with its variables, and gives the data that is answered."""
 
-_FIELDS = """id externalId title content status kind urgency topic area location { address longitude latitude }
-  createdAt updatedAt dueAt source { name title }"""
+_FIELDS = """id externalId title content status kind urgency topic { text } area { code }
+  location { address longitude latitude } createdAt updatedAt dueAt source { name title }"""
 _PAGE = f"edges {{ cursor node {{ {_FIELDS} }} }} pageInfo {{ hasNextPage endCursor }}"
 _THEIR_FIELDS = """rowId externalId title content status kind urgency topic area locationAddress locationLongitude
   locationLatitude createdAt updatedAt dueAt sourceBySource { name title }"""
@@ -37,7 +37,7 @@ OURS = {
         source: appealStatistics(filter: {created: {since: $since, until: $until}}, groupBy: [SOURCE]) {
           groups { count source { name } } }
         topic: appealStatistics(filter: {created: {since: $since, until: $until}}, groupBy: [TOPIC]) {
-          groups { count topic } } }""",
+          groups { count topic { text } } } }""",
     "typename": "query Typename { __typename }",
     "search": f"""query Search($text: String!) {{ appeals(filter: {{text: $text}}, first: 50) {{ {_PAGE} }} }}""",
 }
@@ -158,7 +158,7 @@ def _appeal(node: Any) -> Any:
     same = ("externalId", "title", "content", "status", "kind", "urgency", "topic", "area")
     return (
         int(node["rowId"] if "rowId" in node else node["id"].partition(":")[2]),
-        *(node[name] for name in same),
+        *(_plain(node[name]) for name in same),
         *location.values(),
         *(_moment(node[name]) for name in ("createdAt", "updatedAt", "dueAt")),
         *(node.get("source") if isinstance(node.get("source"), dict) else node["sourceBySource"]).values(),
@@ -182,5 +182,9 @@ def _pairs(buckets: Sequence[Any]) -> Any:
 
 
 def _grouped(group: Any, key: str) -> str:
-    value: str = group[key]["name"] if key == "source" else group[key]
-    return value
+    return _plain(group[key])
+
+
+def _plain(value: Any) -> Any:
+    """What an object of ours stands for, where theirs is the plain value."""
+    return next(iter(value.values())) if isinstance(value, dict) else value

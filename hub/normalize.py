@@ -68,7 +68,7 @@ class Mapping:
     read: Callable[[Ticket], Any] = field(repr=False, compare=False)
     _identity: Callable[[Ticket], str | None] = field(repr=False, compare=False)
     word_of: Table[str, Callable[[Ticket], Any]] = field(default_factory=dict, repr=False, compare=False)
-    """How to find the source's own word for a field that has a closed list of words."""
+    """How to find the source's own word for a field that has a closed list of words, where any word may pass."""
     _changed_at: Callable[[Ticket], datetime | None] | None = field(default=None, repr=False, compare=False)
 
     def identify(self, ticket: Ticket) -> str | None:
@@ -93,7 +93,7 @@ class Mapping:
 
 def normalize(ticket: Ticket, mapping: Mapping) -> Any:
     """Return the appeal or entry that the ticket reads as; raise TicketRejected with the reason and the field."""
-    if not _is_object(ticket):
+    if not isinstance(ticket, dict):
         raise TicketRejected("the ticket is no object with named fields", field="external_id")
     if BROKEN in ticket and isinstance(reason := ticket[BROKEN], str):
         raise TicketRejected(opening(storable(reason), 300), field="external_id")
@@ -126,7 +126,9 @@ def compile_mapping(
     script.run(code)
     fingerprint = _fingerprint(named, maps, timezone, nulls)
     word_of = {
-        recipe.to.name: recipe.origins[0].find for recipe in recipes if recipe.to.is_enum and len(recipe.origins) == 1
+        recipe.to.name: recipe.origins[0].find
+        for recipe in recipes
+        if recipe.to.is_enum and len(recipe.origins) == 1 and named[recipe.to.name].else_ not in (None, "reject")
     }
     names = script.names
     return Mapping(source, fingerprint, code, names["read"], names["identity"], word_of, names.get("changed_at"))
@@ -221,7 +223,7 @@ class _Script:
             yield f"value = {look_ups[0]}"
             yield "if value.__class__ is str:"
             yield "    value = value.strip()"
-            yield f"    if value in {self._bind(recipe.nulls)}: value = None"
+            yield f"    if {self._is_null(recipe.nulls)}: value = None"
             yield "    else:"
             yield from _indented(8, self._steps(recipe, of_text=True))
             yield "elif value is not None:"
@@ -231,6 +233,12 @@ class _Script:
             yield "value = None"
             yield from (f"if value is None: value = {clean}({look_up})" for look_up in look_ups)
             yield from self._steps(recipe)
+
+    def _is_null(self, nulls: frozenset[str]) -> str:
+        """Write what a text must be to mean nothing. A long one need not be looked up: that reads all of it."""
+        if nulls == {""}:
+            return "not value"
+        return f"len(value) <= {max(map(len, nulls))} and value in {self._bind(nulls)}"
 
     def _steps(self, recipe: Recipe, *, of_text: bool = False) -> Iterator[str]:
         """Hand the value from step to step. Before the first step of a text it is one, and not empty."""

@@ -110,7 +110,7 @@ async def _put_one_by_one(
 def _read(tickets: Sequence[LandedTicket], served: Sequence[Served]) -> Iterator[tuple[Ticket, Any]]:
     """Pair the tickets with what they read as; both are in one order, from which rejected ones are missing."""
     records = {one.record.external_id: one.record for one in served}
-    return ((one.ticket, record) for one in tickets if (record := records.get(one.external_id)))
+    yield from ((one.ticket, record) for one in tickets if (record := records.get(one.external_id)))
 
 
 async def _note(source: Source, store: Store, lane: Lane, notes: Notes) -> None:

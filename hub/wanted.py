@@ -47,9 +47,10 @@ class Box:
 class AppealFilter:
     """Which appeals: every field given must hold, and of several values any one.
 
-    `area` and `topic` match by prefix (a division holds its parts); `org` is the organization in charge or one that
-    helps. Of `any_of` one filter must hold, of `all_of` all, of `none_of` none; what a field is missing for holds no
-    filter about it, so that `none_of` is exactly the rest.
+    `area` and `topic` match by prefix (a division holds its parts), and whatever says all of `topic_is` is as good as
+    one that begins with `topic`; `org` is the organization in charge or one that helps. Of `any_of` one filter must
+    hold, of `all_of` all, of `none_of` none; what a field is missing for holds no filter about it, so that `none_of`
+    is exactly the rest.
     """
 
     status: tuple[Status, ...] = ()
@@ -57,6 +58,7 @@ class AppealFilter:
     source: tuple[str, ...] = ()
     area: tuple[str, ...] = ()
     topic: tuple[str, ...] = ()
+    topic_is: tuple[str, ...] = ()
     urgency: tuple[Urgency, ...] = ()
     channel: tuple[Channel, ...] = ()
     satisfaction: tuple[Satisfaction, ...] = ()

@@ -58,40 +58,33 @@ def _grid(crs: Crs) -> Any:
 
 
 def to_wgs84(longitude: float, latitude: float, crs: Crs) -> Point:
-    """Return the WGS-84 point, rounded to 1e-7 degrees (a centimetre). Outside China GCJ-02 is WGS-84."""
+    """Return the WGS-84 point, rounded to 1e-7 degrees (a centimetre). Outside China GCJ-02 is WGS-84.
+
+    In one piece, because each call in it would cost a tenth of the whole, and every ticket has a point.
+    """
     if crs == "bd09":
-        longitude, latitude = _bd09_to_gcj02(longitude, latitude)
-    if crs != "wgs84" and _shifted(longitude, latitude):
-        longitude, latitude = _gcj02_to_wgs84(longitude, latitude)
+        x, y = longitude - 0.0065, latitude - 0.006
+        scale = 1 - 0.00002 * sin(y * _BD_TURN) / (hypot(x, y) or 1.0)
+        turn = 0.000003 * cos(x * _BD_TURN)  # so small that its sine is itself, and its cosine 1, to a millimetre
+        longitude, latitude = scale * (x + turn * y), scale * (y - turn * x)
+    if crs != "wgs84" and 72.004 <= longitude <= 137.8347 and 0.8293 <= latitude <= 55.8271:
+        # The shift is taken back by what it is at the corners of the square around the point.
+        x, y = longitude * _SQUARES, latitude * _SQUARES
+        column, row = int(x), int(y)
+        east, by_x, by_y, by_xy, north, north_by_x, north_by_y, north_by_xy = _square(column, row)
+        x -= column
+        y -= row
+        longitude -= east + by_x * x + (by_y + by_xy * x) * y
+        latitude -= north + north_by_x * x + (north_by_y + north_by_xy * x) * y
     # The same as round(…, 7), which takes three times as long.
     return round(longitude * 1e7) / 1e7, round(latitude * 1e7) / 1e7
 
 
-def _bd09_to_gcj02(longitude: float, latitude: float) -> Point:
-    x, y = longitude - 0.0065, latitude - 0.006
-    radius = hypot(x, y) or 1.0
-    scale = 1 - 0.00002 * sin(y * _BD_TURN) / radius
-    turn = 0.000003 * cos(x * _BD_TURN)  # so small that its sine is itself, and its cosine 1, to less than a millimetre
-    return scale * (x + turn * y), scale * (y - turn * x)
-
-
-def _gcj02_to_wgs84(longitude: float, latitude: float) -> Point:
-    """Take the shift back, by what it is at the corners of the square around the point."""
-    x, y = longitude * _SQUARES, latitude * _SQUARES
-    column, row = int(x), int(y)
-    x, y = x - column, y - row
-    (east, by_x, by_y, by_xy), (north, north_by_x, north_by_y, north_by_xy) = _square(column, row)
-    return (
-        longitude - (east + by_x * x + (by_y + by_xy * x) * y),
-        latitude - (north + north_by_x * x + (north_by_y + north_by_xy * x) * y),
-    )
-
-
 @lru_cache(maxsize=10_000)  # a city and its counties
-def _square(column: int, row: int) -> tuple[_Plane, _Plane]:
+def _square(column: int, row: int) -> tuple[float, ...]:
     """Return how the shift of GCJ-02 points, east and north, goes from corner to corner of one square."""
     corners = [_shift_of_gcj02(column + x, row + y) for x, y in ((0, 0), (1, 0), (0, 1), (1, 1))]
-    return _plane(*(east for east, _ in corners)), _plane(*(north for _, north in corners))
+    return *_plane(*(east for east, _ in corners)), *_plane(*(north for _, north in corners))
 
 
 def _plane(here: float, right: float, above: float, across: float) -> _Plane:
@@ -104,10 +97,6 @@ def _shift_of_gcj02(column: int, row: int) -> Point:
     for _ in range(2):  # On its way the shift changes by less than half a percent.
         east, north = _shift(longitude - east, latitude - north)
     return east, north
-
-
-def _shifted(longitude: float, latitude: float) -> bool:
-    return 72.004 <= longitude <= 137.8347 and 0.8293 <= latitude <= 55.8271
 
 
 def _shift(longitude: float, latitude: float) -> Point:

@@ -44,7 +44,6 @@ _UNKNOWN = object()
 _LISTS = (list, tuple)
 _HOLDERS = (list, tuple, dict)
 _NUMBERS = (int, float, Decimal)
-_FLOATS = frozenset({float})
 
 
 def one(nulls: frozenset[str]) -> Step:
@@ -86,11 +85,12 @@ def many(nulls: frozenset[str]) -> Step:
 
     def clean(value: Any) -> Any:
         values = value if isinstance(value, _LISTS) else (value,)
-        # Nearly all are texts, which `one` would strip as well; with it each would be a call.
-        trimmed = [each.strip() if each.__class__ is str else single(each) for each in values]
-        return [
-            each for each in trimmed if each is not None and (each.__class__ is not str or each not in nulls)
-        ] or None
+        try:
+            # Nearly always all are texts, and something.
+            texts = [*map(str.strip, values)]
+        except TypeError:
+            return [found for found in map(single, values) if found is not None] or None
+        return (texts if nulls.isdisjoint(texts) else [text for text in texts if text not in nulls]) or None
 
     return clean
 
@@ -101,7 +101,7 @@ def all_or_nothing(nulls: frozenset[str]) -> Step:
     floats_pass = not _numbers(nulls)
 
     def clean(value: Any) -> Any:
-        if floats_pass and _FLOATS.issuperset(map(type, value)):
+        if floats_pass and len(value) == 2 and value[0].__class__ is float is value[1].__class__:
             return value  # Nearly always so: longitude and latitude.
         values = [single(each_value) for each_value in value]
         return None if None in values else values
@@ -276,9 +276,20 @@ def point(crs: Crs) -> Step:
 
     Of a geometry with more points than one it is the middle of the box around them.
     """
-    place = _on_datum(crs) if crs in DATUMS else _on_grid(crs)
+    on_datum = crs in DATUMS
+    place = _on_datum(crs) if on_datum else _on_grid(crs)
 
     def read(value: Any) -> Point | None:
+        if on_datum and value.__class__ is list and len(value) == 2:
+            longitude, latitude = value
+            # Nearly always so; what follows would come to the same. Infinity and NaN are between no bounds.
+            if (
+                longitude.__class__ is float is latitude.__class__
+                and -180 <= longitude <= 180
+                and -90 <= latitude <= 90
+                and (longitude or latitude)
+            ):
+                return to_wgs84(longitude, latitude, crs)
         pair = _pair(value)
         if pair is None:
             return None
@@ -311,8 +322,6 @@ def _on_grid(crs: Crs) -> Callable[[Any, float, float], Point]:
 
 
 def _pair(value: Any) -> Sequence[Any] | None:
-    if value.__class__ is list and len(value) == 2 and value[0].__class__ is float is value[1].__class__:
-        return value  # Nearly always so; what follows would come to the same.
     if isinstance(value, str) and _WKT.match(value):
         return _middle(_WKT_POINT.findall(value[:_LONGEST_WKT]))
     if isinstance(value, dict):
@@ -357,7 +366,7 @@ def _named_pair(value: Mapping[str, Any]) -> list[Any] | None:
 
 def phone(value: Any) -> str:
     """Write a telephone number as E.164."""
-    return phones.e164(text_of(value))
+    return phones.e164(value if value.__class__ is str else text_of(value))
 
 
 def digest(value: Any) -> str:

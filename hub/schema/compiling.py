@@ -15,6 +15,7 @@ from typing import Any, TypeAlias
 import orjson
 from graphql import (
     BooleanValueNode,
+    EnumValueNode,
     FieldNode,
     FragmentDefinitionNode,
     FragmentSpreadNode,
@@ -30,9 +31,13 @@ from hub import model
 from hub.masking import masked_name, masked_phone
 from hub.schema.counts import RATES, SUMS, rate
 from hub.schema.cursors import fingerprint
+from hub.schema.referred import file_name, media_type, safe_url
 from hub.schema.scalars import write_time
 from hub.store.quick import Row
 from hub.store.reads import AppealQuery
+from hub.vocabulary.areas import area
+from hub.vocabulary.topics import topic
+from hub.vocabulary.words import Locale, labels
 from hub.wanted import Dimension
 
 
@@ -40,6 +45,8 @@ class NotCompilable(Exception):
     """The selection asks for something that only a resolver can give."""
 
 
+ABSENT: Any = object()
+"""Stands for a variable that was not given."""
 Fields = Mapping[str, list[FieldNode]]
 """A selection set, collected: the nodes of each response name, in order."""
 
@@ -100,11 +107,23 @@ class Selections:
                 return False
         return True
 
+    def argument(self, node: FieldNode, name: str, default: Any) -> Any:
+        """The word of an enum that an argument of a field says. Raises NotCompilable for whatever else it holds."""
+        for one in node.arguments or ():
+            if one.name.value == name:
+                value = self._value(one.value)
+                if value is None:
+                    raise NotCompilable(f"{name}: null")
+                return default if value is ABSENT else value
+        return default
+
     def _value(self, node: Any) -> Any:
         if isinstance(node, VariableNode):
-            value = self.scope.variables.get(node.name.value)
+            value = self.scope.variables.get(node.name.value, ABSENT)
             self.decided_by[node.name.value] = value
             return value
+        if isinstance(node, EnumValueNode):
+            return node.value
         if isinstance(node, BooleanValueNode):
             return node.value
         raise NotCompilable("a directive's argument")
@@ -164,7 +183,7 @@ class Plan:
         return (
             len(nodes) == len(self.nodes)
             and all(one is other for one, other in zip(nodes, self.nodes, strict=True))
-            and all(variables.get(name) == value for name, value in self.decided_by.items())
+            and all(variables.get(name, ABSENT) == value for name, value in self.decided_by.items())
         )
 
 
@@ -202,6 +221,12 @@ def _group(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> s
                 return _measures(writer, below, found, "g")
             case "period":
                 return _period(writer, below, found)
+            case "topic":
+                return _topic(writer, below, found, f"g.key.get({writer.bind(Dimension.TOPIC)})")
+            case "area":
+                return _area(writer, below, found, f"g.key.get({writer.bind(Dimension.AREA)})")
+            case "leadOrg":
+                return _organization(writer, below, found, f"g.key.get({writer.bind(Dimension.LEAD_ORG)})")
             case "source":
                 source = f"g.key.get({writer.bind(Dimension.SOURCE)})"
                 return f"(None if {source} is None else {_counted_source(writer, below, found, source)})"
@@ -254,9 +279,9 @@ def _grouped(value: Any) -> Any:
 # ── appeals ──────────────────────────────────────────────────────────────────────────────────────────────────────────
 
 _AS_IT_IS = frozenset({
-    "externalId", "version", "title", "appealNo", "kindText", "topic", "content", "statusText", "statusNote",
-    "originHotline", "isSecret", "respondent", "area", "grid", "leadOrg", "coOrgs", "result", "publicReply",
-    "isResolved", "duplicateOf", "supportCount", "attachments", "attributes",
+    "externalId", "version", "title", "appealNo", "kindText", "content", "statusText", "statusNote",
+    "originHotline", "isSecret", "respondent", "grid", "result", "publicReply", "isResolved", "supportCount",
+    "attributes",
 })  # fmt: skip
 """Fields that go out as the database gives them."""
 _TIMES = frozenset({
@@ -269,6 +294,14 @@ _WORDS = {
     "channel": model.Channel,
     "satisfaction": model.Satisfaction,
 }
+_LABELLED = {
+    "status": "AppealStatus",
+    "kind": "AppealKind",
+    "urgency": "AppealUrgency",
+    "channel": "AppealChannel",
+    "satisfaction": "Satisfaction",
+}
+"""The enums whose labels the fields named `…Label` show."""
 _SOURCE = ("name", "title", "department", "connector", "active", "configurationError")
 
 
@@ -344,6 +377,13 @@ def _of_appeal(writer: Writer, kind: GraphQLObjectType, name: str, nodes: list[F
         return _word(writer, _WORDS[name], writer.column(name))
     if name == "id":
         return f"f'Appeal:{{{writer.column('id')}}}'"
+    if name == "duplicateOfExternalId":
+        return writer.column("duplicate_of")
+    if (word := name.removesuffix("Label")) in _WORDS:
+        kinds = labels()[_LABELLED[word]]
+        locale = writer.selections.argument(nodes[0], "locale", Locale.ZH)
+        shown = {value: label.said(locale) for value, label in kinds.items()}
+        return f"{writer.bind(shown.get)}({writer.column(word)}, {shown['UNKNOWN']!r})"
     below = _below(kind, name)
     if below is None or name not in _NESTED:
         raise NotCompilable(name)
@@ -395,8 +435,69 @@ def _events(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> 
     return f"[{found} for e in {writer.bind(orjson.loads)}({writer.column('events')})]"
 
 
+def _topic(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], text: str) -> str:
+    found = _meaning(writer, kind, nodes, "label")
+    return f"(None if {text} is None else (lambda m: {found})({writer.bind(topic)}({text})))"
+
+
+def _area(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], code: str) -> str:
+    found = _meaning(writer, kind, nodes, "name")
+    return f"(None if {code} is None else (lambda m: {found})({writer.bind(area)}({code})))"
+
+
+def _meaning(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], labelled: str) -> str:
+    """Write what is asked of a topic or an area `m`, as hub/vocabulary has it; its field `labelled` takes a locale."""
+
+    def part(name: str, found: list[FieldNode]) -> str:
+        if name == labelled:
+            locale = writer.selections.argument(found[0], "locale", Locale.ZH)
+            return f"(m.{name} and m.{name}.said({str(locale)!r}))"
+        below = _below(kind, name)
+        if below is None:
+            return f"m.{name}"
+        inner = _meaning(writer, below, found, labelled)
+        if name == "children":
+            return f"[{inner} for m in m.children]"
+        return f"(m.{name} and (lambda m: {inner})(m.{name}))"
+
+    return writer.object(kind, nodes, part)
+
+
+def _organization(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], name: str) -> str:
+    return f"(None if {name} is None else {_named(writer, kind, nodes, name)})"
+
+
+def _named(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], said: str) -> str:
+    def part(name: str, _: list[FieldNode]) -> str:
+        if name != "name":
+            raise NotCompilable(f"organization.{name}")
+        return said
+
+    return writer.object(kind, nodes, part)
+
+
+def _co_orgs(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
+    return f"[{_named(writer, kind, nodes, 'o')} for o in {writer.bind(orjson.loads)}({writer.column('co_orgs')})]"
+
+
+def _attachments(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
+    said = {
+        "text": "t",
+        "url": f"{writer.bind(safe_url)}(t)",
+        "name": f"{writer.bind(file_name)}(t)",
+        "mediaType": f"{writer.bind(media_type)}(t)",
+    }
+    found = writer.object(kind, nodes, lambda name, _: said[name])
+    return f"[{found} for t in {writer.bind(orjson.loads)}({writer.column('attachments')})]"
+
+
 _NESTED: Mapping[str, Callable[[Writer, GraphQLObjectType, list[FieldNode]], str]] = {
     "source": _source,
+    "topic": lambda writer, kind, nodes: _topic(writer, kind, nodes, writer.column("topic")),
+    "area": lambda writer, kind, nodes: _area(writer, kind, nodes, writer.column("area")),
+    "leadOrg": lambda writer, kind, nodes: _organization(writer, kind, nodes, writer.column("lead_org")),
+    "coOrgs": _co_orgs,
+    "attachments": _attachments,
     "location": _location,
     "reporter": _reporter,
     "events": _events,

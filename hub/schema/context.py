@@ -8,7 +8,7 @@ from typing import Any, NamedTuple, TypeAlias
 import strawberry
 from strawberry.dataloader import DataLoader
 
-from hub.model import Drift, SourceHealth, SourceRecord, StoredAppeal
+from hub.model import Drift, Entry, SourceHealth, SourceRecord, StoredAppeal
 from hub.schema.live import Live
 from hub.schema.tracing import Trace
 from hub.store.reads import ChangePage, Reads
@@ -76,6 +76,34 @@ class Context:
             return [known.get(one) for one in ids]
 
         return DataLoader(appeals, cache=False)
+
+    @cached_property
+    def appeals_by_source(self) -> "DataLoader[tuple[str, str], StoredAppeal | None]":
+        """By their sources and the ids that they have there."""
+
+        async def appeals(keys: list[tuple[str, str]]) -> Sequence[StoredAppeal | None]:
+            known = await self.reads.appeals_of(set(keys))
+            return [known.get(key) for key in keys]
+
+        return DataLoader(appeals, cache=False)
+
+    @cached_property
+    def entries_named(self) -> "DataLoader[str, Entry | None]":
+        async def entries(names: list[str]) -> Sequence[Entry | None]:
+            known = await self.reads.entries_named(set(names))
+            return [known.get(name) for name in names]
+
+        return DataLoader(entries, cache=False)
+
+    @cached_property
+    def entries(self) -> "DataLoader[tuple[str, str], Entry | None]":
+        """By their registers and the ids that they have there."""
+
+        async def entries(keys: list[tuple[str, str]]) -> Sequence[Entry | None]:
+            known = await self.reads.entries_of(set(keys))
+            return [known.get(key) for key in keys]
+
+        return DataLoader(entries, cache=False)
 
     @cached_property
     def changes(self) -> "DataLoader[ChangesWanted, ChangePage]":

@@ -10,6 +10,7 @@ from hub.model import Channel, Kind, Satisfaction, Status, Urgency
 from hub.schema import words  # noqa: F401  # makes the domain's enums the schema's, before a type mentions one
 from hub.schema.context import Info
 from hub.schema.directives import assumed
+from hub.schema.referred import Area, Organization, Topic
 from hub.schema.types import Source, source_named
 from hub.store import counting
 from hub.store.reads import Reads
@@ -115,15 +116,15 @@ class AppealGroup:
     )
     status: Status | None = strawberry.field(description="Grouped by STATUS: where they stand.")
     kind: Kind | None = strawberry.field(description="Grouped by KIND: what the residents want.")
-    topic: str | None = strawberry.field(description="Grouped by TOPIC: what they are about; null for those without.")
+    topic: Topic | None = strawberry.field(description="Grouped by TOPIC: what they are about; null for those without.")
     urgency: Urgency | None = strawberry.field(description="Grouped by URGENCY: how pressing they are.")
     channel: Channel | None = strawberry.field(description="Grouped by CHANNEL: how the residents reached the source.")
     satisfaction: Satisfaction | None = strawberry.field(
         description="Grouped by SATISFACTION: what the residents thought of the result."
     )
-    area: str | None = strawberry.field(description="Grouped by AREA: their division; null for those without.")
+    area: Area | None = strawberry.field(description="Grouped by AREA: their division; null for those without.")
     grid: str | None = strawberry.field(description="Grouped by GRID: their grid cell; null for those without.")
-    lead_org: str | None = strawberry.field(
+    lead_org: Organization | None = strawberry.field(
         description="Grouped by LEAD_ORG: the organization in charge; null for those without."
     )
     origin_hotline: str | None = strawberry.field(
@@ -140,6 +141,9 @@ class AppealGroup:
     @classmethod
     def of(cls, group: counting.Group) -> "AppealGroup":
         values = {one.value.lower(): group.key.get(one) for one in Dimension if one is not Dimension.SOURCE}
+        values["topic"] = Topic.said(values["topic"])
+        values["area"] = Area.coded(values["area"])
+        values["lead_org"] = Organization.named(values["lead_org"])
         return cls(
             count=group.count,
             period=TimePeriod.of(group.period) if group.period else None,
@@ -156,7 +160,7 @@ class AppealStatistics:
     groups: list[AppealGroup] = strawberry.field(
         description="The counts, largest first, those of buckets in the order of time; equal ones in the order of "
         "their values. Groups without appeals are left out; empty when grouped by nothing.",
-        directives=[assumed(1_000)],
+        directives=[assumed(250)],  # a thousand at most, in few queries
     )
     truncated: bool = strawberry.field(
         description="Whether there were more than 1,000 groups; those that would come last are then left out."

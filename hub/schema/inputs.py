@@ -10,6 +10,8 @@ from strawberry.utils.str_converters import to_camel_case
 from hub.errors import QueryError
 from hub.model import Channel, Kind, Satisfaction, Status, Urgency
 from hub.schema import words  # noqa: F401  # makes the domain's enums the schema's, before a type mentions one
+from hub.vocabulary.areas import beginning
+from hub.vocabulary.topics import texts_of
 from hub.wanted import AppealFilter, Box, TimeRange
 
 MOST_VALUES = 100
@@ -68,7 +70,9 @@ class AppealFilterInput:
     )
     grid: list[str] | None = strawberry.field(default=strawberry.UNSET, description="网格: the grid cells.")
     topic: list[str] | None = strawberry.field(
-        default=strawberry.UNSET, description="What they are about: the beginning of the topic, as in `Appeal.topic`."
+        default=strawberry.UNSET,
+        description="What they are about: codes of topics, as in `Topic.code`, or how the text begins, as in "
+        "`Topic.text`; a group holds its topics.",
     )
     urgency: list[Urgency] | None = strawberry.field(default=strawberry.UNSET, description="How pressing they are.")
     channel: list[Channel] | None = strawberry.field(
@@ -153,7 +157,8 @@ def _filter(given: AppealFilterInput, path: str, deeper: int) -> AppealFilter:
         **{name: _span(getattr(given, name)) for name in _SPANS},
         **{name: said if isinstance(said := getattr(given, name), bool) else None for name in _FACTS},
     }
-    plain["area"] = tuple(map(_division, plain["area"]))
+    plain["area"] = tuple(map(beginning, plain["area"]))
+    plain["topic"], plain["topic_is"] = _topics(plain["topic"])
     return AppealFilter(
         **plain,
         box=_box(given.within, path) if given.within else None,
@@ -187,11 +192,9 @@ def _limit(message: str, limit: int, value: int) -> QueryError:
     return QueryError("FILTER_LIMIT", message, hint="ask with fewer filters", limit=limit, value=value)
 
 
-def _division(code: str) -> str:
-    """What the codes of a division's parts begin with: GB/T 2260 fills up with zeros, `420800` is all of `4208`."""
-    if len(code) == 6 and code.isdecimal():
-        return code.removesuffix("0000") if code.endswith("0000") else code.removesuffix("00")
-    return code
+def _topics(given: tuple[str, ...]) -> tuple[tuple[str, ...], tuple[str, ...]]:
+    found = [texts_of(one) for one in given]
+    return tuple(one for starts, _ in found for one in starts), tuple(one for _, whole in found for one in whole)
 
 
 def _text(text: str, path: str) -> str:

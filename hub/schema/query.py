@@ -17,7 +17,9 @@ from hub.schema.endpoints import Endpoint, endpoints
 from hub.schema.federation import Representation
 from hub.schema.ids import GlobalId, numbers, read_id
 from hub.schema.inputs import AppealFilterInput, appeal_filter, page_size
+from hub.schema.labels import EnumLabels, enum_labels
 from hub.schema.paging import After, First, Node
+from hub.schema.referred import Area, Topic
 from hub.schema.scalars import ChangeNumber
 from hub.schema.types import (
     Appeal,
@@ -29,6 +31,9 @@ from hub.schema.types import (
     Source,
 )
 from hub.store.reads import AppealQuery
+from hub.vocabulary.areas import area
+from hub.vocabulary.areas import areas as known_areas
+from hub.vocabulary.topics import topics as known_topics
 from hub.wanted import AppealOrder, Bucket, Dimension, Moment, StatisticsQuery
 
 MOST_NODES = 100
@@ -169,6 +174,19 @@ def _zones() -> set[str]:
     return available_timezones()
 
 
+def topics() -> list[Topic]:
+    return [Topic.of(one) for one in known_topics().values()]
+
+
+def areas(
+    below: Annotated[
+        str | None, strawberry.argument(description="Only the divisions right below this one, by its code.")
+    ] = strawberry.UNSET,
+) -> list[Area]:
+    found = area(below).children if isinstance(below, str) else known_areas().values()
+    return [Area.of(one) for one in found]
+
+
 async def last_change_number(info: Info) -> ChangeNumber:
     return ChangeNumber(await info.context.reads.last_change_number())
 
@@ -215,6 +233,21 @@ class Query:
         resolver=endpoints,
         description="Every configured endpoint, in the order of names: systems that are told what changes.",
         directives=[assumed(50)],
+    )
+    topics: list[Topic] = strawberry.field(
+        resolver=topics,
+        directives=[assumed(100)],
+        description="The taxonomy of topics, in the order of codes, each group before its own.",
+    )
+    areas: list[Area] = strawberry.field(
+        resolver=areas,
+        directives=[assumed(20)],
+        description="The known administrative divisions, each before its parts.",
+    )
+    enum_labels: list[EnumLabels] = strawberry.field(
+        resolver=enum_labels,
+        directives=[assumed(20)],
+        description="What people are shown for the words of enums, in Chinese and English.",
     )
     last_change_number: ChangeNumber = strawberry.field(
         resolver=last_change_number,

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime
-from typing import Any
+from typing import Any, Optional
 
 import strawberry
 from strawberry.utils.str_converters import to_camel_case
@@ -29,9 +29,12 @@ from hub.schema.context import ChangesWanted, Info
 from hub.schema.cursors import read_number_cursor, write_cursor
 from hub.schema.directives import Cost, paged
 from hub.schema.inputs import page_size
+from hub.schema.labels import In, said
 from hub.schema.paging import After, Edge, First, Node, PageInfo, backward, edges, forward
+from hub.schema.referred import Area, Attachment, Organization, Topic
 from hub.schema.scalars import JSON, ChangeNumber
 from hub.store.reads import AppealPage, AppealQuery, ChangePage, Reads, RejectedPage
+from hub.vocabulary.words import Locale
 
 
 @strawberry.type(description="Where something is.")
@@ -272,7 +275,6 @@ class Appeal(Node):
     content: str | None = strawberry.field(description="What the resident said, as the source holds it.")
     kind: Kind = strawberry.field(description="诉求类型: what the resident wants.")
     kind_text: str | None = strawberry.field(description="The source's own word for `kind`.")
-    topic: str | None = strawberry.field(description="问题分类: what it is about, coarse to fine.")
     status: Status = strawberry.field(description="办理状态: where it stands.")
     status_text: str | None = strawberry.field(description="The source's own word for `status`.")
     status_note: str | None = strawberry.field(description="What the source adds to the status.")
@@ -281,10 +283,7 @@ class Appeal(Node):
     origin_hotline: str | None = strawberry.field(description="The hotline first called, where its lines were merged.")
     is_secret: bool = strawberry.field(description="是否保密: whether the resident asked for confidence.")
     respondent: str | None = strawberry.field(description="被诉主体: whom or what it is about.")
-    area: str | None = strawberry.field(description="行政区划: the code of the administrative division.")
     grid: str | None = strawberry.field(description="网格: the grid cell of the neighbourhood.")
-    lead_org: str | None = strawberry.field(description="主办单位: the organization in charge.")
-    co_orgs: list[str] = strawberry.field(description="协办单位: the organizations that help.")
     created_at: datetime = strawberry.field(description="When it was made.")
     updated_at: datetime = strawberry.field(description="When the source last changed it.")
     dispatched_at: datetime | None = strawberry.field(description="When it was sent to the organization in charge.")
@@ -296,9 +295,11 @@ class Appeal(Node):
         description="Whether the resident says it is solved; null if not asked."
     )
     satisfaction: Satisfaction = strawberry.field(description="满意度: what the resident thought of the result.")
-    duplicate_of: str | None = strawberry.field(description="并单: the source's id of the appeal it repeats.")
+    duplicate_of_external_id: str | None = strawberry.field(
+        description="并单: the id that its source gives for the appeal that it repeats."
+    )
     support_count: int | None = strawberry.field(description="How many others support it.")
-    attachments: list[str] = strawberry.field(description="Addresses of photos and files, as the source gives them.")
+    attachments: list[Attachment] = strawberry.field(description="附件: photos and files.")
     location: Location | None = strawberry.field(description="Where it is; null when the source does not say.")
     reporter: Reporter | None = strawberry.field(description="Who made it, masked; null when the source does not say.")
     events: list[Event] = strawberry.field(
@@ -307,9 +308,63 @@ class Appeal(Node):
     attributes: JSON = strawberry.field(description="Whatever else the source's map keeps: an object.")
     source_name: strawberry.Private[str]
     key: strawberry.Private[int]
+    plain: strawberry.Private[model.Appeal]
 
     async def _source(self, info: Info) -> Source:
         return await source_named(info, self.source_name)
+
+    def _topic(self) -> Topic | None:
+        return Topic.said(self.plain.topic)
+
+    def _area(self) -> Area | None:
+        return Area.coded(self.plain.area)
+
+    def _lead_org(self) -> Organization | None:
+        return Organization.named(self.plain.lead_org)
+
+    def _co_orgs(self) -> list[Organization]:
+        return [Organization(name=name) for name in self.plain.co_orgs]
+
+    async def _duplicate_of(self, info: Info) -> Optional["Appeal"]:
+        if self.plain.duplicate_of is None:
+            return None
+        stored = await info.context.appeals_by_source.load((self.source_name, self.plain.duplicate_of))
+        return Appeal.of(stored) if stored else None
+
+    def _status_label(self, locale: In = Locale.ZH) -> str:
+        return said("AppealStatus", self.status.name, locale)
+
+    def _kind_label(self, locale: In = Locale.ZH) -> str:
+        return said("AppealKind", self.kind.name, locale)
+
+    def _urgency_label(self, locale: In = Locale.ZH) -> str:
+        return said("AppealUrgency", self.urgency.name, locale)
+
+    def _channel_label(self, locale: In = Locale.ZH) -> str:
+        return said("AppealChannel", self.channel.name, locale)
+
+    def _satisfaction_label(self, locale: In = Locale.ZH) -> str:
+        return said("Satisfaction", self.satisfaction.name, locale)
+
+    topic: Topic | None = strawberry.field(resolver=_topic, description="问题分类: what it is about.")
+    area: Area | None = strawberry.field(resolver=_area, description="行政区划: the administrative division.")
+    lead_org: Organization | None = strawberry.field(
+        resolver=_lead_org, description="主办单位: the organization in charge."
+    )
+    co_orgs: list[Organization] = strawberry.field(
+        resolver=_co_orgs, description="协办单位: the organizations that help."
+    )
+    duplicate_of: Optional["Appeal"] = strawberry.field(
+        resolver=_duplicate_of,
+        description="并单: the appeal of the same source that it repeats; null when the hub has none of that id.",
+    )
+    status_label: str = strawberry.field(resolver=_status_label, description="`status` as people are shown it.")
+    kind_label: str = strawberry.field(resolver=_kind_label, description="`kind` as people are shown it.")
+    urgency_label: str = strawberry.field(resolver=_urgency_label, description="`urgency` as people are shown it.")
+    channel_label: str = strawberry.field(resolver=_channel_label, description="`channel` as people are shown it.")
+    satisfaction_label: str = strawberry.field(
+        resolver=_satisfaction_label, description="`satisfaction` as people are shown it."
+    )
 
     async def _changes(self, info: Info, first: First = 20, after: After = strawberry.UNSET) -> ChangeConnection:
         start = read_number_cursor(after) if after else 0
@@ -335,6 +390,9 @@ class Appeal(Node):
             reporter=_reporter(appeal),
             events=list(map(Event.of, appeal.events)),
             attributes=JSON(appeal.attributes),
+            attachments=list(map(Attachment.of, appeal.attachments)),
+            duplicate_of_external_id=appeal.duplicate_of,
+            plain=appeal,
             **{name: getattr(appeal, name) for name in _SAME},
         )
 
@@ -358,7 +416,8 @@ class AppealWanted:
 
 
 # The fields that an appeal of the API has in common with an appeal of the domain, name and value.
-_SAME = sorted(set(Appeal.__annotations__) & set(model.Appeal.__annotations__) - {"source", "attributes", "events"})
+_OWN = {"source", "attributes", "events", "topic", "area", "lead_org", "co_orgs", "duplicate_of", "attachments"}
+_SAME = sorted(set(Appeal.__annotations__) & set(model.Appeal.__annotations__) - _OWN)
 
 
 class _Fetch:

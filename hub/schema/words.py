@@ -18,6 +18,7 @@ from hub.model import (
     Status,
     Urgency,
 )
+from hub.vocabulary.words import Locale
 from hub.wanted import AppealOrder, Bucket, Dimension, Moment
 
 _Word = TypeVar("_Word", bound=StrEnum)
@@ -111,6 +112,12 @@ _describe(
         Satisfaction.NONE: "未评价: not asked, or no answer.",
         Satisfaction.UNKNOWN: "The source's word has no meaning here.",
     },
+)
+_describe(
+    Locale,
+    "Locale",
+    "The languages that people are shown words in.",
+    {Locale.ZH: "简体中文: Simplified Chinese.", Locale.EN: "English."},
 )
 _describe(
     SourceClass,

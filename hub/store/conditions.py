@@ -3,7 +3,7 @@
 What is written holds our own words only; what a client gave travels as parameters.
 """
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any, TypeAlias
 
 import sqlalchemy as sa
@@ -18,7 +18,6 @@ EQUAL = (
     "status", "kind", "source", "urgency", "channel", "satisfaction", "external_id", "appeal_no", "grid", "lead_org",
     "origin_hotline",
 )  # fmt: skip
-_PREFIX = ("area", "topic")
 _SPAN = ("created", "updated", "dispatched", "due", "closed")
 _LAST_CHARACTER = "\U0010ffff"
 _ENDED = ", ".join(f"'{status.value}'" for status in ENDED)
@@ -63,9 +62,11 @@ def _conditions(wanted: AppealFilter, bind: Bind, of: str) -> Iterator[str]:
     for name in EQUAL:
         if values := getattr(wanted, name):
             yield _one_of(f"{of}.{name}", values, bind)
-    for name in _PREFIX:
-        if prefixes := getattr(wanted, name):
-            yield _either(_begins(f"{of}.{name}", prefix, bind) for prefix in prefixes)
+    if wanted.area:
+        yield _either(_begins(f"{of}.area", prefix, bind) for prefix in wanted.area)
+    if wanted.topic or wanted.topic_is:
+        whole = [_one_of(f"{of}.topic", wanted.topic_is, bind)] if wanted.topic_is else []
+        yield _either([*whole, *(_begins(f"{of}.topic", prefix, bind) for prefix in wanted.topic)])
     for name in _SPAN:
         yield from _within(f"{of}.{name}_at", getattr(wanted, name), bind)
     if wanted.org:
@@ -90,7 +91,7 @@ def _together(wanted: AppealFilter, bind: Bind, of: str) -> str:
     return f"({' and '.join(_conditions(wanted, bind, of)) or 'true'})"
 
 
-def _either(alternatives: Iterator[str]) -> str:
+def _either(alternatives: Iterable[str]) -> str:
     return f"({' or '.join(alternatives)})"
 
 

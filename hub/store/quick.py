@@ -173,8 +173,8 @@ COLUMNS: Mapping[str, str] = {
         "id", "source", "external_id", "version", "title", "status", "appeal_no", "kind", "kind_text", "topic",
         "content", "status_text", "status_note", "urgency", "channel", "origin_hotline", "is_secret", "reporter_name",
         "reporter_phone", "respondent", "area", "grid", "location_address", "location_longitude", "location_latitude",
-        "lead_org", "co_orgs", "result", "public_reply", "is_resolved", "satisfaction", "duplicate_of",
-        "support_count", "attachments", "attributes",
+        "lead_org", "result", "public_reply", "is_resolved", "satisfaction", "duplicate_of", "support_count",
+        "attributes",
     ),
     **{
         name: _time(f"a.{name}")
@@ -182,7 +182,7 @@ COLUMNS: Mapping[str, str] = {
             "created_at", "updated_at", "dispatched_at", "due_at", "closed_at", "first_served_at", "last_served_at",
         )
     },
-    "events": "a.events::text",
+    **{name: f"a.{name}::text" for name in ("events", "co_orgs", "attachments")},
     "created_at:us": "(extract(epoch from a.created_at) * 1000000)::int8",
     "updated_at:us": "(extract(epoch from a.updated_at) * 1000000)::int8",
     **{

@@ -132,6 +132,11 @@ class Reads:
         )
         return _stored(rows[0]) if rows else None
 
+    async def appeals_of(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], StoredAppeal]:
+        """Those of the appeals that exist, by their sources and the ids that they have there."""
+        rows = await self._rows(sa.select(*_APPEAL).where(_is_one_of((appeal.c.source, appeal.c.external_id), keys)))
+        return {(row.source, row.external_id): _stored(row) for row in rows}
+
     async def statistics(self, query: StatisticsQuery) -> counting.Statistics:
         """Count appeals in groups. Raises QueryError BAD_INPUT for a zone that the database does not know."""
         async with self._database.begin() as connection:
@@ -152,6 +157,20 @@ class Reads:
             ).all()
             count = await connection.execute(sa.select(sa.func.count()).select_from(entry).where(of_it))
         return EntryPage([_entry(row) for row in rows], int(count.scalar_one()))
+
+    async def entries_named(self, names: Collection[str]) -> dict[str, Entry]:
+        """The entries of these names; of several, those that still exist first, then in the order of registers."""
+        rows = await self._rows(
+            sa.select(entry)
+            .where(entry.c.name == sa.any_(sa.cast(list(names), _TEXTS)))
+            .order_by(entry.c.active, entry.c.register.desc(), entry.c.external_id.desc())
+        )
+        return {row.name: _entry(row) for row in rows}
+
+    async def entries_of(self, keys: Collection[tuple[str, str]]) -> dict[tuple[str, str], Entry]:
+        """Those of the entries that exist, by their registers and the ids that they have there."""
+        rows = await self._rows(sa.select(entry).where(_is_one_of((entry.c.register, entry.c.external_id), keys)))
+        return {(row.register, row.external_id): _entry(row) for row in rows}
 
     async def drift(self, source_name: str | None = None) -> list[Drift]:
         """How the tickets of one source, or of all, came to differ, newest first."""
@@ -249,7 +268,16 @@ class Reads:
 
 
 _IDS = sa.ARRAY(sa.BigInteger)
+_TEXTS = sa.ARRAY(sa.Text)
 _APPEAL = [column for column in appeal.columns if column.name != "search"]
+
+
+def _is_one_of(columns: tuple[sa.Column[Any], ...], keys: Collection[tuple[str, ...]]) -> sa.ColumnElement[bool]:
+    if not keys:
+        return sa.false()
+    lists = (sa.cast(list(values), _TEXTS) for values in zip(*keys, strict=True))
+    wanted = sa.func.unnest(*lists).table_valued(*(column.name for column in columns)).render_derived("wanted")
+    return sa.tuple_(*columns).in_(sa.select(*wanted.c))
 
 
 @dataclass(frozen=True, slots=True)

@@ -1,15 +1,20 @@
 """The store: lanes, what is on its way in and out, and what is served. Each public method is one transaction."""
 
-from hub.store.counted import Counted
+from functools import cached_property
+from typing import TYPE_CHECKING
+
 from hub.store.database import Database
 from hub.store.deliveries import Deliveries
 from hub.store.drifts import Drifts
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
 from hub.store.pushes import Pushes
-from hub.store.quick import Quick
-from hub.store.reads import Reads
 from hub.store.tickets import Tickets
+
+if TYPE_CHECKING:
+    from hub.store.counted import Counted
+    from hub.store.quick import Quick
+    from hub.store.reads import Reads
 
 
 class Store:
@@ -20,12 +25,29 @@ class Store:
         self.lanes = Lanes(database)
         self.tickets = Tickets(database)
         self.pushes = Pushes(database)
-        self.reads = Reads(database)
-        self.quick = Quick(database)
-        self.counted = Counted(self.quick)
         self.drifts = Drifts(database)
         self.deliveries = Deliveries(database)
         self.endpoints = self.reads.endpoints
+
+    # What answers questions is loaded when the first is asked: a run that pulls asks none.
+
+    @cached_property
+    def reads(self) -> "Reads":
+        from hub.store.reads import Reads  # noqa: PLC0415  # see above
+
+        return Reads(self._database)
+
+    @cached_property
+    def quick(self) -> "Quick":
+        from hub.store.quick import Quick  # noqa: PLC0415  # see above
+
+        return Quick(self._database)
+
+    @cached_property
+    def counted(self) -> "Counted":
+        from hub.store.counted import Counted  # noqa: PLC0415  # see above
+
+        return Counted(self.quick)
 
     @classmethod
     async def open(cls, url: str) -> "Store":
@@ -39,5 +61,6 @@ class Store:
         return cls(database)
 
     async def close(self) -> None:
-        await self.quick.close()
+        if "quick" in self.__dict__:
+            await self.quick.close()
         await self._database.close()

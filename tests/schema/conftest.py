@@ -22,6 +22,7 @@ from hub.app import create_app
 from hub.model import (
     Appeal,
     Channel,
+    Entry,
     Event,
     Integration,
     Kind,
@@ -40,6 +41,12 @@ START = datetime(2026, 3, 1, tzinfo=UTC)
 SOURCES = [
     SourceRecord("housing", "住房热线", SourceClass.HOTLINE, Integration.DUAL_NUMBER, "住建局", "rest"),
     SourceRecord("lift", "电梯平台", SourceClass.PLATFORM, connector="files"),
+]
+
+ORGANIZATIONS = [
+    Entry("orgs", "4208", "荆门市人民政府", "政府", area="420800"),
+    Entry("orgs", "4208-01", "市城管委", "部门", parent="4208", area="420800", location_address="象山大道1号"),
+    Entry("orgs", "4208-05", "市水务集团", "企业", parent="gone", active=False),
 ]
 
 
@@ -66,6 +73,10 @@ def appeal(number: int, **fields: Any) -> Appeal:
         "reporter_phone": "13812341234",
         "location_address": f"象山大道{number}号",
         "location_point": (112.2, 31.03),
+        "lead_org": "市城管委" if number % 6 == 0 else None,
+        "co_orgs": ["市水务集团", "无名单位"] if number % 6 == 0 else [],
+        "duplicate_of": {6: "N3", 12: "nobody"}.get(number),
+        "attachments": ["https://photos.example/a/%E8%B7%AF.JPG?x=1", "javascript:alert(1)"] if number == 6 else [],
         "attributes": {"floor": number},
         "events": [Event(START, "受理", "甲科", Status.ACCEPTED, "1"), Event(None, "备注")] if number % 5 == 0 else [],
     }
@@ -88,6 +99,17 @@ async def serve(store: Store, appeals: Sequence[Appeal], rejected: Sequence[str]
             [Rejection(ticket.external_id, ticket.hash, "unknown status '?'", "status") for ticket in bad],
         )
         await store.lanes.finish(lane, START + timedelta(days=400), tally)
+
+
+async def serve_entries(store: Store, entries: Sequence[Entry]) -> None:
+    """Land and settle these entries of one register."""
+    register = entries[0].register
+    lane = await store.lanes.claim_named(f"source:{register}", "test", timedelta(minutes=1))
+    assert lane is not None
+    tickets = [_landed(one.external_id, repr(one)) for one in entries]
+    await store.tickets.land(lane, register, tickets, {"seen": True})
+    served = [Served(ticket.hash, one) for ticket, one in zip(tickets, entries, strict=True)]
+    await store.lanes.finish(lane, START, await store.tickets.put(lane, register, served, []))
 
 
 def _landed(external_id: str, text: str) -> LandedTicket:
@@ -172,8 +194,9 @@ async def city_store(server_url: str) -> AsyncIterator[Store]:
     await admin.execute("drop database if exists hub_city with (force)")
     await admin.execute("create database hub_city")
     store = await Store.open(url.set(database="hub_city").render_as_string(hide_password=False))
-    await store.lanes.declare(SOURCES)
+    await store.lanes.declare([*SOURCES, SourceRecord("orgs", "组织机构", SourceClass.REGISTER, connector="files")])
     await serve(store, [appeal(number) for number in range(1, 41)], ["R1", "R2", "R3"])
+    await serve_entries(store, ORGANIZATIONS)
     await serve(store, [appeal(7, status=Status.RESOLVED, reporter_phone="13900000000")])
     yield store
     await store.close()

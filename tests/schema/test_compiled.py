@@ -24,9 +24,14 @@ EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=list(
 COMPILED = ["appeals", "appeal", "appealByExternalId", "appealStatistics"]
 EVERYTHING = """
 fragment Whole on Appeal {
-  __typename id externalId version firstServedAt lastServedAt appealNo title content kind kindText topic status
-  statusText statusNote urgency channel originHotline isSecret respondent area grid leadOrg coOrgs createdAt updatedAt
-  dispatchedAt dueAt closedAt result publicReply isResolved satisfaction duplicateOf supportCount attachments attributes
+  __typename id externalId version firstServedAt lastServedAt appealNo title content kind kindText status
+  statusText statusNote urgency channel originHotline isSecret respondent grid createdAt updatedAt dispatchedAt dueAt
+  closedAt result publicReply isResolved satisfaction duplicateOfExternalId supportCount attributes
+  topic { __typename text code label zh: label(locale: ZH) en: label(locale: EN) parent { label parent { code } }
+    group { code label(locale: EN) } }
+  area { __typename code name en: name(locale: EN) parent { code name parent { name } } children { name } }
+  leadOrg { __typename name } coOrgs { __typename name } attachments { __typename text url name mediaType }
+  statusLabel kindLabel urgencyLabel channelLabel satisfactionLabel statusEn: statusLabel(locale: EN)
   location { __typename address longitude latitude } reporter { name phone } events { at text by status statusText }
   source { __typename id name title class integration department connector active configurationError }
 }
@@ -93,6 +98,20 @@ async def test_one_appeal_is_answered_the_same_and_so_is_one_that_is_not_there(c
         assert (await same(city, walked, query, id=unknown))["data"]["appeal"] is None
 
 
+@pytest.mark.parametrize("first", ["EN", "ZH"])
+async def test_a_label_is_in_the_language_of_its_variable_each_time(city, walked, first):
+    query = """query Q($l: Locale) { appeals(first: 3) { nodes {
+      statusLabel(locale: $l) topic { label(locale: $l) } area { name(locale: $l) } } } }"""
+
+    for said in ({"l": first}, {}, {"l": "ZH"}, {"l": None}, {"l": "EN"}, {"l": "FR"}):
+        body = await same(city, walked, query, **said)
+        if said.get("l", "ZH") in {"ZH", "EN"}:
+            name = body["data"]["appeals"]["nodes"][0]["area"]["name"]
+            assert name.isascii() == (said.get("l") == "EN")
+        else:
+            assert body["errors"][0]["extensions"]["code"] == "BAD_INPUT"
+
+
 @pytest.mark.parametrize("show", [True, False])
 async def test_a_directive_decides_anew_for_each_value_of_its_variable(city, walked, show):
     query = """query Q($show: Boolean!) { appeals(first: 2) { nodes {
@@ -119,7 +138,8 @@ GROUPED = """query Q($f: AppealFilter, $by: [AppealDimension!], $bucket: TimeBuc
                     $zone: String! = "Asia/Shanghai") {
   appealStatistics(filter: $f, groupBy: $by, bucket: $bucket, moment: $moment, timezone: $zone) {
     __typename count truncated measures { ...All } groups {
-      __typename count status kind topic urgency channel satisfaction area grid leadOrg originHotline
+      __typename count status kind urgency channel satisfaction grid originHotline
+      topic { text code label group { label } } area { code name(locale: EN) parent { name } } leadOrg { name }
       period { __typename since until day } measures { closedRate meanSecondsToClose }
       source { id name title class integration department connector active configurationError } } } }
   fragment All on AppealMeasures { __typename open resolved closed resolvedRate closedRate asked solved solvedRate

@@ -153,9 +153,10 @@ async def test_an_appeal_is_found_by_id_by_its_sources_id_and_as_a_node(city):
 
 async def test_every_field_of_an_appeal_is_answered(city):
     query = """{ appealByExternalId(source: "housing", externalId: "N7") {
-      externalId version appealNo title content kind kindText topic status statusText statusNote urgency channel
-      originHotline isSecret respondent area grid leadOrg coOrgs createdAt updatedAt dispatchedAt dueAt closedAt result
-      publicReply isResolved satisfaction duplicateOf supportCount attachments attributes
+      externalId version appealNo title content kind kindText topic { text } status statusText statusNote urgency
+      channel originHotline isSecret respondent area { code } grid leadOrg { name } coOrgs { name } createdAt updatedAt
+      dispatchedAt dueAt closedAt result publicReply isResolved satisfaction duplicateOfExternalId supportCount
+      attachments { url } attributes
       location { address longitude latitude } reporter { name phone } } }"""
 
     reply = await city.ask(query)
@@ -168,7 +169,7 @@ async def test_every_field_of_an_appeal_is_answered(city):
         "content": "居民反映100%_\\*很急",
         "kind": "COMPLAINT",
         "kindText": None,
-        "topic": "物业与住房/电梯",
+        "topic": {"text": "物业与住房/电梯"},
         "status": "RESOLVED",
         "statusText": "处理中",
         "statusNote": None,
@@ -177,7 +178,7 @@ async def test_every_field_of_an_appeal_is_answered(city):
         "originHotline": None,
         "isSecret": False,
         "respondent": None,
-        "area": "420804",
+        "area": {"code": "420804"},
         "grid": None,
         "leadOrg": None,
         "coOrgs": [],
@@ -190,7 +191,7 @@ async def test_every_field_of_an_appeal_is_answered(city):
         "publicReply": None,
         "isResolved": None,
         "satisfaction": "NONE",
-        "duplicateOf": None,
+        "duplicateOfExternalId": None,
         "supportCount": None,
         "attachments": [],
         "attributes": {"floor": 7},
@@ -354,7 +355,8 @@ async def test_rejected_tickets_show_what_came_and_why_it_was_refused(city):
 async def test_appeals_are_counted_in_groups(city):
     reply = await city.ask(
         """{ appealStatistics(groupBy: [SOURCE, KIND]) { count truncated
-             groups { count kind source { name } status topic urgency area grid leadOrg period { day } } } }"""
+             groups { count kind source { name } status topic { text } urgency area { code } grid
+             leadOrg { name } period { day } } } }"""
     )
 
     statistics = reply.data["appealStatistics"]
