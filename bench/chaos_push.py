@@ -5,7 +5,7 @@
 R2: 43 sources of whose answers a fifth are faults, 8 endpoints that answer 500 (10 %), take and say 502 (2 %) or
     hang (0.5 %); two workers pull and two push, one of the four is killed every 0.3–0.9 s.
 R3: the same with a quarter of the kills, and PostgreSQL stopped with `-m immediate` twice.
-R16: one endpoint is down while 10,000 changes come; then it is back and drains in order, and the others noticed nothing.
+R16: one endpoint is down while 10,000 changes come, then is back and drains in order; the others noticed nothing.
 """
 
 import argparse
