@@ -38,7 +38,7 @@ from hub.store.reads import AppealQuery
 from hub.vocabulary.areas import area
 from hub.vocabulary.topics import topic
 from hub.vocabulary.words import Locale, labels
-from hub.wanted import Dimension
+from hub.wanted import AppealOrder, Dimension
 
 
 class NotCompilable(Exception):
@@ -360,7 +360,9 @@ def _of_page_info(writer: Writer, name: str, query: AppealQuery) -> str:
 def _cursor(writer: Writer, query: AppealQuery, row: str) -> str:
     """The cursor of a row, as cursors.write_cursor writes it."""
     time = writer.column(f"{query.order.value.split('_')[0].lower()}_at:us", row)
-    return f"f'{query.order.value}~{{mark}}~{{{time}}}~{{{writer.column('id', row)}}}'"
+    if query.order is AppealOrder.DUE_ASC:
+        time = f"'-' if {time} is None else {time}"
+    return f'f"{query.order.value}~{{mark}}~{{{time}}}~{{{writer.column("id", row)}}}"'
 
 
 def _appeal(writer: Writer, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> str:

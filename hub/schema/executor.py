@@ -32,7 +32,7 @@ from hub.schema.counts import StatisticsWanted
 from hub.schema.tracing import Timed, Trace
 from hub.schema.types import AppealConnection, AppealWanted
 from hub.store.counted import Counted
-from hub.store.quick import Quick, asked, can_page
+from hub.store.quick import Quick, asked
 from hub.wanted import Measure
 
 _REMEMBERED = 1_000
@@ -70,8 +70,6 @@ class Compiler:
                 plan = self._plan(("counts",), nodes, scope, lambda chosen, found: statistics_plan(chosen, kind, found))
                 return partial(self._counts, self.counted, wanted, plan, context)
             query = wanted.fetch.query
-            if not can_page(query):
-                return None
             shape = ("page", query.order, query.backward)
             plan = self._plan(shape, nodes, scope, lambda chosen, found: page_plan(chosen, kind, found, query))
             return partial(self._page, self.quick, wanted, plan)

@@ -152,7 +152,14 @@ sa.Index("appeal_updated", appeal.c.updated_at, appeal.c.id)
 sa.Index("appeal_due", appeal.c.due_at, appeal.c.id)
 sa.Index("appeal_status_created", appeal.c.status, appeal.c.created_at, appeal.c.id)
 sa.Index("appeal_source_created", appeal.c.source, appeal.c.created_at, appeal.c.id)
-sa.Index("appeal_area", appeal.c.area, postgresql_ops={"area": "text_pattern_ops"})
+sa.Index(
+    "appeal_area_status_created",
+    appeal.c.area,
+    appeal.c.status,
+    appeal.c.created_at,
+    appeal.c.id,
+    postgresql_ops={"area": "text_pattern_ops"},
+)
 sa.Index("appeal_search", appeal.c.search, postgresql_using="gin")
 
 rollup = sa.Table(
