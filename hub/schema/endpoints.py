@@ -6,16 +6,40 @@ import strawberry
 
 from hub import model
 from hub.model import EndpointState, Outcome
-from hub.schema import words  # noqa: F401  # makes the enums below part of the schema
 from hub.schema.context import Info
 from hub.schema.directives import assumed
 from hub.schema.inputs import page_size
 from hub.schema.paging import First
 from hub.schema.scalars import ChangeNumber
 from hub.schema.types import Source, source_named
+from hub.schema.words import describe
 
 _FEW = 20
 _MOST = assumed(100)
+
+describe(
+    EndpointState,
+    "EndpointState",
+    "How an endpoint is doing.",
+    {
+        EndpointState.WELL: "正常: it is sent what changes.",
+        EndpointState.WAITING: "等待: left alone for a while: it failed for every change, or asked for patience.",
+        EndpointState.PAUSED: "暂停: somebody stopped it.",
+        EndpointState.DISABLED: "停用: it said that it wants nothing more.",
+    },
+)
+describe(
+    Outcome,
+    "DeliveryOutcome",
+    "What became of one try to deliver a change.",
+    {
+        Outcome.DELIVERED: "送达: taken.",
+        Outcome.REFUSED: "拒收: understood, and refused.",
+        Outcome.FAILED: "失败: the endpoint was away, slow or in trouble.",
+        Outcome.BUSY: "繁忙: the endpoint asked for patience.",
+        Outcome.GONE: "停收: the endpoint wants nothing more.",
+    },
+)
 
 
 @strawberry.type(description="One try to deliver one change to an endpoint. Personal numbers and secrets are masked.")
