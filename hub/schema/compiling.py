@@ -45,6 +45,7 @@ class NotCompilable(Exception):
     """The selection asks for something that only a resolver can give."""
 
 
+ROWS, TOTAL, DEGRADED, RECORDS = "rows", "total", "degraded", "records"
 ABSENT: Any = object()
 """Stands for a variable that was not given."""
 Fields = Mapping[str, list[FieldNode]]
@@ -139,6 +140,7 @@ class Writer:
     selections: Selections
     columns: dict[str, int] = field(default_factory=dict)
     names: dict[str, Any] = field(default_factory=dict)
+    besides: set[str] = field(default_factory=set)
 
     def object(self, kind: GraphQLObjectType, nodes: Iterable[FieldNode], part: "Part") -> str:
         """Write an object: what `part` writes for each field that is selected, by its response name."""
@@ -152,6 +154,11 @@ class Writer:
 
     def column(self, name: str, row: str = "r") -> str:
         return f"{row}[{self.columns.setdefault(name, len(self.columns))}]"
+
+    def ask(self, what: str) -> str:
+        """What is not in the rows, and asked besides them."""
+        self.besides.add(what)
+        return f"besides[{what!r}]"
 
     def bind(self, thing: Any) -> str:
         name = f"b{len(self.names)}"
@@ -178,6 +185,8 @@ class Plan:
     decided_by: Mapping[str, Any]
     columns: tuple[str, ...]
     shape: Callable[..., Any]
+    besides: frozenset[str] = frozenset()
+    """What is to be asked, beside one row or counts: ROWS, TOTAL, DEGRADED, RECORDS."""
 
     def serves(self, nodes: Sequence[FieldNode], variables: Mapping[str, Any]) -> bool:
         return (
@@ -189,12 +198,11 @@ class Plan:
 
 # ── statistics ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-SOURCE_RECORDS = "records"
 _GROUPED = {one.value.lower(): one for one in Dimension if one is not Dimension.SOURCE}
 
 
 def statistics_plan(selections: Selections, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Plan:
-    """Make a plan for counts. Its columns are the measures, and whether sources are told by more than their names."""
+    """Make a plan for counts. Its columns are the measures."""
     writer = Writer(selections)
 
     def part(name: str, found: list[FieldNode]) -> str:
@@ -203,10 +211,12 @@ def statistics_plan(selections: Selections, kind: GraphQLObjectType, nodes: Sequ
             return f"s.{name}"
         if name == "measures":
             return _measures(writer, below, found, "s")
+        if name == "degradedSources":
+            return _degraded_sources(writer, below, found)
         return f"[{_group(writer, below, found)} for g in s.groups]"
 
-    shape = writer.function(writer.object(kind, nodes, part), "s, records")
-    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape)
+    shape = writer.function(writer.object(kind, nodes, part), "s, besides")
+    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape, frozenset(writer.besides))
 
 
 def _group(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
@@ -262,13 +272,28 @@ def _counted_source(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNo
             return source
         if name == "id":
             return f"'Source:' + {source}"
-        if name not in (*_SOURCE, "class", "integration"):
-            raise NotCompilable(f"source.{name}")
-        writer.column(SOURCE_RECORDS)
-        said = f"records[{source}].{'source_class' if name == 'class' else _column(name)}"
-        return f"{writer.bind(_grouped)}({said})"
+        return _of_record(writer, name, f"{writer.ask(RECORDS)}[{source}]")
 
     return writer.object(kind, nodes, part)
+
+
+def _of_record(writer: Writer, name: str, record: str) -> str:
+    if name not in (*_SOURCE, "class", "integration"):
+        raise NotCompilable(f"source.{name}")
+    return f"{writer.bind(_grouped)}({record}.{'source_class' if name == 'class' else _column(name)})"
+
+
+def _degraded_sources(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
+    def of_source(name: str, _: list[FieldNode]) -> str:
+        return "'Source:' + d.record.name" if name == "id" else _of_record(writer, name, "d.record")
+
+    def part(name: str, found: list[FieldNode]) -> str:
+        below = _below(kind, name)
+        if below is not None:
+            return writer.object(below, found, of_source)
+        return "d.why.name" if name == "code" else f"(d.since and {writer.bind(write_time)}(d.since))"
+
+    return f"[{writer.object(kind, nodes, part)} for d in {writer.ask(DEGRADED)}]"
 
 
 def _grouped(value: Any) -> Any:
@@ -316,22 +341,25 @@ def page_plan(selections: Selections, kind: GraphQLObjectType, nodes: Sequence[F
     """Make a plan for a page of appeals in the order and direction of the query. Raises NotCompilable."""
     writer = Writer(selections)
     source = writer.object(kind, nodes, lambda name, found: _of_page(writer, _below(kind, name), name, found, query))
-    shape = writer.function(source, "rows, more, resumed, mark")
-    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape)
+    shape = writer.function(source, "rows, more, resumed, mark, besides")
+    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape, frozenset(writer.besides))
 
 
-def shaped_page(plan: Plan, query: AppealQuery, rows: Sequence[Row]) -> Any:
-    """Make of the rows of a page what goes out."""
+def shaped_page(plan: Plan, query: AppealQuery, rows: Sequence[Row], besides: Mapping[str, Any]) -> Any:
+    """Make of the rows of a page, and of what was asked besides, what goes out."""
     more, rows = len(rows) > query.size, rows[: query.size]
     mark = fingerprint(query.filter)
-    return plan.shape(rows[::-1] if query.backward else rows, more, query.start is not None, mark)
+    return plan.shape(rows[::-1] if query.backward else rows, more, query.start is not None, mark, besides)
 
 
 def _of_page(
     writer: Writer, kind: GraphQLObjectType | None, name: str, nodes: list[FieldNode], query: AppealQuery
 ) -> str:
     if kind is None:
-        raise NotCompilable(name)
+        return writer.ask(TOTAL)
+    if name == "degradedSources":
+        return _degraded_sources(writer, kind, nodes)
+    writer.ask(ROWS)
     match name:
         case "nodes":
             return f"[{_appeal(writer, kind, nodes)} for r in rows]"

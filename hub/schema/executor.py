@@ -5,6 +5,7 @@ selection is taken, or made, and its answer goes out as JSON that nobody walks a
 when compiling is off, is resolved field by field over the same description.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
@@ -17,7 +18,10 @@ from graphql.type import GraphQLOutputType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from hub.schema.compiling import (
-    SOURCE_RECORDS,
+    DEGRADED,
+    RECORDS,
+    ROWS,
+    TOTAL,
     NotCompilable,
     Plan,
     Scope,
@@ -33,9 +37,10 @@ from hub.schema.tracing import Timed, Trace
 from hub.schema.types import AppealConnection, AppealWanted
 from hub.store.counted import Counted
 from hub.store.quick import Quick, asked
-from hub.wanted import Measure
+from hub.wanted import AppealFilter, Measure, StatisticsQuery
 
 _REMEMBERED = 1_000
+_ROWS_ALONE = frozenset({ROWS})
 _MOST_VARIANTS = 16
 
 WANTED = (AppealConnection, AppealWanted, StatisticsWanted)
@@ -72,7 +77,7 @@ class Compiler:
             query = wanted.fetch.query
             shape = ("page", query.order, query.backward)
             plan = self._plan(shape, nodes, scope, lambda chosen, found: page_plan(chosen, kind, found, query))
-            return partial(self._page, self.quick, wanted, plan)
+            return partial(self._page, self.quick, wanted, plan, context)
         except NotCompilable:
             return None
 
@@ -94,18 +99,38 @@ class Compiler:
         row = await quick.one(wanted.key, plan.columns)
         return None if row is None else plan.shape(row)
 
-    @staticmethod
-    async def _page(quick: Quick, wanted: AppealConnection, plan: Plan) -> Any:
+    async def _page(self, quick: Quick, wanted: AppealConnection, plan: Plan, context: Context) -> Any:
         query = wanted.fetch.query
-        return shaped_page(plan, query, await quick.page(query, plan.columns))
+        if plan.besides == _ROWS_ALONE:
+            return shaped_page(plan, query, await quick.page(query, plan.columns), {})
+        found = await self._besides(plan, context, query.filter, lambda: quick.page(query, plan.columns))
+        return shaped_page(plan, query, found.get(ROWS, ()), found)
 
-    @staticmethod
-    async def _counts(counted: Counted, wanted: StatisticsWanted, plan: Plan, context: Context) -> Any:
+    async def _counts(self, counted: Counted, wanted: StatisticsWanted, plan: Plan, context: Context) -> Any:
         last = await context.last_change(counted.last_change)
-        measures = frozenset(Measure(name) for name in plan.columns if name != SOURCE_RECORDS)
+        measures = frozenset(map(Measure, plan.columns))
         counts = await counted.statistics(replace(wanted.query, measures=measures), last)
-        records = await context.reads.source_records() if SOURCE_RECORDS in plan.columns else {}
-        return plan.shape(counts, records)
+        return plan.shape(counts, await self._besides(plan, context, wanted.query.filter))
+
+    async def _besides(
+        self, plan: Plan, context: Context, wanted: AppealFilter, rows: Start | None = None
+    ) -> dict[str, Any]:
+        """What a plan needs, asked side by side; nothing else."""
+        asking: dict[str, Start] = {
+            TOTAL: lambda: self._total(context, wanted),
+            DEGRADED: lambda: context.reads.degraded_sources(wanted.source),
+            RECORDS: context.reads.source_records,
+        }
+        if rows is not None:
+            asking[ROWS] = rows
+        found = await asyncio.gather(*(asking[what]() for what in plan.besides))
+        return dict(zip(plan.besides, found, strict=True))
+
+    async def _total(self, context: Context, wanted: AppealFilter) -> int:
+        if self.counted is None:
+            return await context.reads.count(wanted)
+        last = await context.last_change(self.counted.last_change)
+        return (await self.counted.statistics(StatisticsQuery(wanted), last)).count
 
 
 def _noted(context: Context, path: Any, *, compiled: bool) -> list[str] | None:
