@@ -5,45 +5,40 @@ selection is taken, or made, and its answer goes out as JSON that nobody walks a
 when compiling is off, is resolved field by field over the same description.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import orjson
 from graphql import FieldNode, GraphQLObjectType, GraphQLResolveInfo, get_named_type
 from graphql.type import GraphQLOutputType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from hub.schema.compiling import (
-    SOURCE_RECORDS,
-    NotCompilable,
-    Plan,
-    Scope,
-    Selections,
-    appeal_plan,
-    page_plan,
-    shaped_page,
-    statistics_plan,
-)
+from hub.schema.compiling import SOURCE_RECORDS, appeal_plan, page_plan, shaped_page, statistics_plan
 from hub.schema.context import Context
 from hub.schema.counts import StatisticsWanted
+from hub.schema.ids import numbers
+from hub.schema.selections import NotCompilable, Plan, Scope, Selections
+from hub.schema.things import ThingsWanted
 from hub.schema.tracing import Timed, Trace
 from hub.schema.types import AppealConnection, AppealWanted
 from hub.store.counted import Counted
-from hub.store.quick import Quick, asked
-from hub.wanted import Measure
+from hub.store.quick import Quick, Row, asked
+from hub.wanted import Measure, StatisticsQuery
 
 _REMEMBERED = 1_000
 _MOST_VARIANTS = 16
 
-WANTED = (AppealConnection, AppealWanted, StatisticsWanted)
-Wanted: TypeAlias = AppealConnection | AppealWanted | StatisticsWanted
+WANTED = (AppealConnection, AppealWanted, ThingsWanted, StatisticsWanted)
+Wanted: TypeAlias = AppealConnection | AppealWanted | ThingsWanted | StatisticsWanted
 """The descriptions of what is wanted."""
 Start: TypeAlias = Callable[[], Awaitable[Any]]
 """Begins to answer. Nothing was asked of the database before."""
-Make: TypeAlias = Callable[[Selections, Sequence[FieldNode]], Plan]
+Make: TypeAlias = Callable[..., Plan]
+"""Makes a plan, of the selections and their nodes."""
 
 
 @dataclass
@@ -55,26 +50,35 @@ class Compiler:
     _plans: OrderedDict[Any, list[Plan]] = field(default_factory=OrderedDict)
 
     def start(
-        self, wanted: Wanted, kind: GraphQLObjectType, nodes: Sequence[FieldNode], scope: Scope, context: Context
+        self, wanted: Wanted, kind: Any, nodes: Sequence[FieldNode], scope: Scope, context: Context
     ) -> Start | None:
         """Make ready to answer what is wanted, or return None where its selection needs resolvers."""
-        if self.quick is None:
+        quick, counted = self.quick, self.counted
+        if quick is None or counted is None:
             return None
         try:
-            if isinstance(wanted, AppealWanted):
-                plan = self._plan(("one",), nodes, scope, lambda chosen, found: appeal_plan(chosen, kind, found))
-                return partial(self._one, self.quick, wanted, plan)
-            if isinstance(wanted, StatisticsWanted):
-                if self.counted is None:
-                    return None
-                plan = self._plan(("counts",), nodes, scope, lambda chosen, found: statistics_plan(chosen, kind, found))
-                return partial(self._counts, self.counted, wanted, plan, context)
+            match wanted:
+                case AppealWanted():
+                    return partial(self._one, quick, wanted, self._appeal(nodes, scope))
+                case ThingsWanted(ids):
+                    keys = numbers(ids, "Appeal")
+                    if len(keys) < sum(one is not None for one in ids):
+                        return None
+                    return partial(self._things, quick, wanted, keys, self._appeal(nodes, scope))
+                case StatisticsWanted():
+                    plan = self._plan(("counts",), nodes, scope, partial(statistics_plan, kind=kind))
+                    return partial(self._counts, counted, wanted, plan, context)
             query = wanted.fetch.query
             shape = ("page", query.order, query.backward)
-            plan = self._plan(shape, nodes, scope, lambda chosen, found: page_plan(chosen, kind, found, query))
-            return partial(self._page, self.quick, wanted, plan)
+            plan = self._plan(shape, nodes, scope, partial(page_plan, kind=kind, query=query))
+            return partial(self._page, quick, counted, wanted, plan, context)
         except NotCompilable:
             return None
+
+    def _appeal(self, nodes: Sequence[FieldNode], scope: Scope) -> Plan:
+        # Of an interface, the nodes may be asked for other types as well.
+        kind = cast("GraphQLObjectType", scope.schema.type_map["Appeal"])
+        return self._plan(("one",), nodes, scope, partial(appeal_plan, kind=kind))
 
     def _plan(self, shape: tuple[Any, ...], nodes: Sequence[FieldNode], scope: Scope, make: Make) -> Plan:
         key = (shape, id(nodes[0]))
@@ -82,7 +86,7 @@ class Compiler:
         for plan in known:
             if plan.serves(nodes, scope.variables):
                 return plan
-        plan = make(Selections(scope), nodes)
+        plan = make(Selections(scope), nodes=nodes)
         # The plan keeps its nodes alive, so that no other node can have their identity meanwhile.
         self._plans[key] = [plan, *known[: _MOST_VARIANTS - 1]]
         if len(self._plans) > _REMEMBERED:
@@ -95,9 +99,23 @@ class Compiler:
         return None if row is None else plan.shape(row)
 
     @staticmethod
-    async def _page(quick: Quick, wanted: AppealConnection, plan: Plan) -> Any:
+    async def _things(quick: Quick, wanted: ThingsWanted, keys: Sequence[int], plan: Plan) -> Any:
+        rows = await quick.several(keys, plan.columns) if keys else {}
+        found = [plan.shape(rows[one.key]) if one and one.key in rows else None for one in wanted.ids]
+        return found[0] if wanted.alone else found
+
+    @staticmethod
+    async def _page(quick: Quick, counted: Counted, wanted: AppealConnection, plan: Plan, context: Context) -> Any:
         query = wanted.fetch.query
-        return shaped_page(plan, query, await quick.page(query, plan.columns))
+        if not plan.counts:
+            return shaped_page(plan, query, await quick.page(query, plan.columns), 0)
+
+        async def total() -> int:
+            last = await context.last_change(counted.last_change)
+            return (await counted.statistics(StatisticsQuery(query.filter), last)).count
+
+        reading = quick.page(query, plan.columns) if plan.reads else _nothing()
+        return shaped_page(plan, query, *await asyncio.gather(reading, total()))
 
     @staticmethod
     async def _counts(counted: Counted, wanted: StatisticsWanted, plan: Plan, context: Context) -> Any:
@@ -106,6 +124,10 @@ class Compiler:
         counts = await counted.statistics(replace(wanted.query, measures=measures), last)
         records = await context.reads.source_records() if SOURCE_RECORDS in plan.columns else {}
         return plan.shape(counts, records)
+
+
+async def _nothing() -> list[Row]:
+    return []
 
 
 def _noted(context: Context, path: Any, *, compiled: bool) -> list[str] | None:
