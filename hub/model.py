@@ -475,6 +475,25 @@ class SourceRecord:
     """Why what stands in connectors.yaml now is not in use; the source works as it was last good."""
 
 
+class Degradation(StrEnum):
+    """Why the appeals of a source may be older here than there."""
+
+    PAUSED = "PAUSED"
+    MISCONFIGURED = "MISCONFIGURED"
+    FAILING = "FAILING"
+    NEVER_PULLED = "NEVER_PULLED"
+    LATE = "LATE"
+
+
+@dataclass(frozen=True, slots=True)
+class DegradedSource:
+    """A source that may be behind, and when it was last known not to be; None when it never was."""
+
+    record: SourceRecord
+    why: Degradation
+    since: datetime | None
+
+
 @dataclass(frozen=True, slots=True)
 class Lane:
     """One claim on one lane: whoever holds the highest `fence` may write. `cursor` is None before the first page."""

@@ -39,14 +39,16 @@ from hub.vocabulary.topics import topic
 from hub.vocabulary.words import Locale, labels
 from hub.wanted import AppealOrder, Dimension
 
+ROWS, TOTAL, DEGRADED, RECORDS = "rows", "total", "degraded", "records"
+"""What a plan may need besides one row, or counts."""
+
 # ── statistics ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-SOURCE_RECORDS = "records"
 _GROUPED = {one.value.lower(): one for one in Dimension if one is not Dimension.SOURCE}
 
 
 def statistics_plan(selections: Selections, nodes: Sequence[FieldNode], kind: GraphQLObjectType) -> Plan:
-    """Make a plan for counts. Its columns are the measures, and whether sources are told by more than their names."""
+    """Make a plan for counts. Its columns are the measures."""
     writer = Writer(selections)
 
     def part(name: str, found: list[FieldNode]) -> str:
@@ -55,10 +57,12 @@ def statistics_plan(selections: Selections, nodes: Sequence[FieldNode], kind: Gr
             return f"s.{name}"
         if name == "measures":
             return _measures(writer, below, found, "s")
+        if name == "degradedSources":
+            return _degraded_sources(writer, below, found)
         return f"[{_group(writer, below, found)} for g in s.groups]"
 
-    shape = writer.function(writer.object(kind, nodes, part), "s, records")
-    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape)
+    shape = writer.function(writer.object(kind, nodes, part), "s, besides")
+    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape, frozenset(writer.besides))
 
 
 def _group(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
@@ -114,13 +118,28 @@ def _counted_source(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNo
             return source
         if name == "id":
             return f"'Source:' + {source}"
-        if name not in SOURCE_FIELDS:
-            raise NotCompilable(f"source.{name}")
-        writer.column(SOURCE_RECORDS)
-        said = f"records[{source}].{SOURCE_FIELDS[name]}"
-        return f"{writer.bind(_grouped)}({said})"
+        return _of_record(writer, name, f"{writer.ask(RECORDS)}[{source}]")
 
     return writer.object(kind, nodes, part)
+
+
+def _of_record(writer: Writer, name: str, record: str) -> str:
+    if name not in SOURCE_FIELDS:
+        raise NotCompilable(f"source.{name}")
+    return f"{writer.bind(_grouped)}({record}.{SOURCE_FIELDS[name]})"
+
+
+def _degraded_sources(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
+    def of_source(name: str, _: list[FieldNode]) -> str:
+        return "'Source:' + d.record.name" if name == "id" else _of_record(writer, name, "d.record")
+
+    def part(name: str, found: list[FieldNode]) -> str:
+        below = type_below(kind, name)
+        if below is not None:
+            return writer.object(below, found, of_source)
+        return "d.why.name" if name == "code" else f"(d.since and {writer.bind(write_time)}(d.since))"
+
+    return f"[{writer.object(kind, nodes, part)} for d in {writer.ask(DEGRADED)}]"
 
 
 def _grouped(value: Any) -> Any:
@@ -169,26 +188,25 @@ def page_plan(selections: Selections, nodes: Sequence[FieldNode], kind: GraphQLO
     source = writer.object(
         kind, nodes, lambda name, found: _of_page(writer, type_below(kind, name), name, found, query)
     )
-    shape = writer.function(source, "rows, more, resumed, mark, total")
-    asked = {found[0].name.value for found in selections.of(kind.name, nodes).values()}
-    reads, counts = not asked <= {"totalCount", "__typename"}, "totalCount" in asked
-    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape, reads, counts)
+    shape = writer.function(source, "rows, more, resumed, mark, besides")
+    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape, frozenset(writer.besides))
 
 
-def shaped_page(plan: Plan, query: AppealQuery, rows: Sequence[Row], total: int) -> Any:
-    """Make of the rows of a page, and of how many there are in all, what goes out."""
+def shaped_page(plan: Plan, query: AppealQuery, rows: Sequence[Row], besides: Mapping[str, Any]) -> Any:
+    """Make of the rows of a page, and of what was asked besides, what goes out."""
     more, rows = len(rows) > query.size, rows[: query.size]
     mark = fingerprint(query.filter)
-    return plan.shape(rows[::-1] if query.backward else rows, more, query.start is not None, mark, total)
+    return plan.shape(rows[::-1] if query.backward else rows, more, query.start is not None, mark, besides)
 
 
 def _of_page(
     writer: Writer, kind: GraphQLObjectType | None, name: str, nodes: list[FieldNode], query: AppealQuery
 ) -> str:
-    if name == "totalCount":
-        return "total"
     if kind is None:
-        raise NotCompilable(name)
+        return writer.ask(TOTAL)
+    if name == "degradedSources":
+        return _degraded_sources(writer, kind, nodes)
+    writer.ask(ROWS)
     match name:
         case "nodes":
             return f"[{_appeal(writer, kind, nodes)} for r in rows]"

@@ -17,7 +17,16 @@ from graphql import FieldNode, GraphQLObjectType, GraphQLResolveInfo, get_named_
 from graphql.type import GraphQLOutputType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
-from hub.schema.compiling import SOURCE_RECORDS, appeal_plan, page_plan, shaped_page, statistics_plan
+from hub.schema.compiling import (
+    DEGRADED,
+    RECORDS,
+    ROWS,
+    TOTAL,
+    appeal_plan,
+    page_plan,
+    shaped_page,
+    statistics_plan,
+)
 from hub.schema.context import Context
 from hub.schema.counts import StatisticsWanted
 from hub.schema.ids import numbers
@@ -26,10 +35,11 @@ from hub.schema.things import ThingsWanted
 from hub.schema.tracing import Timed, Trace
 from hub.schema.types import AppealConnection, AppealWanted
 from hub.store.counted import Counted
-from hub.store.quick import Quick, Row, asked
-from hub.wanted import Measure, StatisticsQuery
+from hub.store.quick import Quick, asked
+from hub.wanted import AppealFilter, Measure, StatisticsQuery
 
 _REMEMBERED = 1_000
+_ROWS_ALONE = frozenset({ROWS})
 _MOST_VARIANTS = 16
 
 WANTED = (AppealConnection, AppealWanted, ThingsWanted, StatisticsWanted)
@@ -71,7 +81,7 @@ class Compiler:
             query = wanted.fetch.query
             shape = ("page", query.order, query.backward)
             plan = self._plan(shape, nodes, scope, partial(page_plan, kind=kind, query=query))
-            return partial(self._page, quick, counted, wanted, plan, context)
+            return partial(self._page, quick, wanted, plan, context)
         except NotCompilable:
             return None
 
@@ -104,30 +114,38 @@ class Compiler:
         found = [plan.shape(rows[one.key]) if one and one.key in rows else None for one in wanted.ids]
         return found[0] if wanted.alone else found
 
-    @staticmethod
-    async def _page(quick: Quick, counted: Counted, wanted: AppealConnection, plan: Plan, context: Context) -> Any:
+    async def _page(self, quick: Quick, wanted: AppealConnection, plan: Plan, context: Context) -> Any:
         query = wanted.fetch.query
-        if not plan.counts:
-            return shaped_page(plan, query, await quick.page(query, plan.columns), 0)
+        if plan.besides == _ROWS_ALONE:
+            return shaped_page(plan, query, await quick.page(query, plan.columns), {})
+        found = await self._besides(plan, context, query.filter, lambda: quick.page(query, plan.columns))
+        return shaped_page(plan, query, found.get(ROWS, ()), found)
 
-        async def total() -> int:
-            last = await context.last_change(counted.last_change)
-            return (await counted.statistics(StatisticsQuery(query.filter), last)).count
-
-        reading = quick.page(query, plan.columns) if plan.reads else _nothing()
-        return shaped_page(plan, query, *await asyncio.gather(reading, total()))
-
-    @staticmethod
-    async def _counts(counted: Counted, wanted: StatisticsWanted, plan: Plan, context: Context) -> Any:
+    async def _counts(self, counted: Counted, wanted: StatisticsWanted, plan: Plan, context: Context) -> Any:
         last = await context.last_change(counted.last_change)
-        measures = frozenset(Measure(name) for name in plan.columns if name != SOURCE_RECORDS)
+        measures = frozenset(map(Measure, plan.columns))
         counts = await counted.statistics(replace(wanted.query, measures=measures), last)
-        records = await context.reads.source_records() if SOURCE_RECORDS in plan.columns else {}
-        return plan.shape(counts, records)
+        return plan.shape(counts, await self._besides(plan, context, wanted.query.filter))
 
+    async def _besides(
+        self, plan: Plan, context: Context, wanted: AppealFilter, rows: Start | None = None
+    ) -> dict[str, Any]:
+        """What a plan needs, asked side by side; nothing else."""
+        asking: dict[str, Start] = {
+            TOTAL: lambda: self._total(context, wanted),
+            DEGRADED: lambda: context.reads.degraded_sources(wanted.source),
+            RECORDS: context.reads.source_records,
+        }
+        if rows is not None:
+            asking[ROWS] = rows
+        found = await asyncio.gather(*(asking[what]() for what in plan.besides))
+        return dict(zip(plan.besides, found, strict=True))
 
-async def _nothing() -> list[Row]:
-    return []
+    async def _total(self, context: Context, wanted: AppealFilter) -> int:
+        if self.counted is None:
+            return await context.reads.count(wanted)
+        last = await context.last_change(self.counted.last_change)
+        return (await self.counted.statistics(StatisticsQuery(wanted), last)).count
 
 
 def _noted(context: Context, path: Any, *, compiled: bool) -> list[str] | None:

@@ -128,6 +128,7 @@ class Writer:
     selections: Selections
     columns: dict[str, int] = field(default_factory=dict)
     names: dict[str, Any] = field(default_factory=dict)
+    besides: set[str] = field(default_factory=set)
 
     def object(self, kind: GraphQLObjectType, nodes: Iterable[FieldNode], part: "Part") -> str:
         """Write an object: what `part` writes for each field that is selected, by its response name."""
@@ -141,6 +142,11 @@ class Writer:
 
     def column(self, name: str, row: str = "r") -> str:
         return f"{row}[{self.columns.setdefault(name, len(self.columns))}]"
+
+    def ask(self, what: str) -> str:
+        """What is not in the rows, and asked besides them."""
+        self.besides.add(what)
+        return f"besides[{what!r}]"
 
     def bind(self, thing: Any) -> str:
         name = f"b{len(self.names)}"
@@ -167,10 +173,8 @@ class Plan:
     decided_by: Mapping[str, Any]
     columns: tuple[str, ...]
     shape: Callable[..., Any]
-    reads: bool = True
-    """Whether rows are needed at all."""
-    counts: bool = False
-    """Whether it must be known how many there are."""
+    besides: frozenset[str] = frozenset()
+    """What is to be asked, beside one row or counts."""
 
     def serves(self, nodes: Sequence[FieldNode], variables: Mapping[str, Any]) -> bool:
         return (

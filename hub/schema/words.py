@@ -5,7 +5,18 @@ from typing import TypeVar
 
 import strawberry
 
-from hub.model import ChangeType, Channel, DriftKind, Integration, Kind, Satisfaction, SourceClass, Status, Urgency
+from hub.model import (
+    ChangeType,
+    Channel,
+    Degradation,
+    DriftKind,
+    Integration,
+    Kind,
+    Satisfaction,
+    SourceClass,
+    Status,
+    Urgency,
+)
 from hub.vocabulary.words import Locale
 from hub.wanted import AppealOrder, Bucket, Dimension, Moment
 
@@ -115,6 +126,18 @@ _describe(
         SourceClass.HOTLINE: "热线: a government hotline.",
         SourceClass.PLATFORM: "平台: a convenience platform.",
         SourceClass.REGISTER: "名录: what appeals refer to, such as organizations; it gives no appeals.",
+    },
+)
+_describe(
+    Degradation,
+    "SourceDegradation",
+    "Why appeals of a source may be older here than in the system that they come from.",
+    {
+        Degradation.PAUSED: "Somebody stopped its schedule.",
+        Degradation.MISCONFIGURED: "Its entry in connectors.yaml is wrong, and it never worked before.",
+        Degradation.FAILING: "Its last run failed; the next try is under way or due.",
+        Degradation.NEVER_PULLED: "No run has ended well yet.",
+        Degradation.LATE: "It has not been pulled well for three times as long as it is between two runs.",
     },
 )
 _describe(

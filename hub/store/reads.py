@@ -14,6 +14,7 @@ from hub.model import (
     Change,
     ChangeType,
     Channel,
+    DegradedSource,
     Drift,
     DriftKind,
     Entry,
@@ -31,7 +32,7 @@ from hub.model import (
     TicketState,
     Urgency,
 )
-from hub.store import counting
+from hub.store import counting, freshness
 from hub.store.conditions import clause
 from hub.store.database import Database
 from hub.store.tables import appeal, change, drift, entry, lane, source, ticket
@@ -184,6 +185,11 @@ class Reads:
         """Every source ever configured, by name, in the order of names."""
         rows = await self._rows(sa.select(source).order_by(source.c.name))
         return {row.name: _record(row) for row in rows}
+
+    async def degraded_sources(self, names: Collection[str] = ()) -> list[DegradedSource]:
+        """Those of the sources, or of all, whose appeals may be older here than there, in the order of names."""
+        rows = await self._rows(freshness.statement(names))
+        return freshness.degraded([(_record(row), row) for row in rows])
 
     async def source_health(self) -> list[SourceHealth]:
         """How every source is doing, in the order of names; those no longer configured included."""

@@ -129,6 +129,17 @@ async def test_a_directive_decides_anew_for_each_value_of_its_variable(city, wal
         assert ("title" in body["data"]["appeals"]["nodes"][0]) is each
 
 
+BESIDES = """query Q($f: AppealFilter) { appeals(filter: $f, first: 2) { totalCount nodes { title }
+    degradedSources { __typename code since source { id name title class integration active } } }
+  appealStatistics(filter: $f) { count degradedSources { since source { name } } } }"""
+
+
+@EXAMPLES
+@given(wanted=FILTERS)
+async def test_what_is_asked_besides_rows_is_answered_the_same(city, walked, wanted):
+    await same(city, walked, BESIDES, f=wanted)
+
+
 async def test_what_needs_resolvers_goes_the_ordinary_way_beside_what_does_not(city, walked):
     body = await same(
         city,
@@ -288,15 +299,17 @@ async def test_counts_are_of_this_moment_after_every_change(own_store):
 
 
 async def test_whoever_develops_can_ask_how_each_field_was_answered(city, production):
-    query = """{ plain: appeals(first: 1) { nodes { title } }
-                 counted: appeals { nodes { source { aliasOf { id } } } } lastChangeNumber }"""
+    query = """{ plain: appeals(first: 1) { nodes { title } } walked: appeals { nodes { source { aliasOf { id } } } }
+      lastChangeNumber counted: appeals { totalCount } }"""
     asked = orjson.dumps({"query": query, "extensions": {"plan": True}})
 
-    plain, counted = (await city.post(asked)).body["extensions"]["plan"]
+    plain, walked, counted = (await city.post(asked)).body["extensions"]["plan"]
 
     assert (plain["path"], plain["compiled"]) == (["plain"], True)
     assert plain["statements"][0].startswith("select a.title from (select a.created_at, a.id, a.title from appeal a")
-    assert (counted["path"], counted["compiled"], counted["statements"]) == (["counted"], False, [])
+    assert (walked["path"], walked["compiled"], walked["statements"]) == (["walked"], False, [])
+    assert counted["compiled"]
+    assert not any("limit" in statement for statement in counted["statements"])
     assert "extensions" not in (await production.post(asked)).body
     assert "extensions" not in (await city.ask(query)).body
 
