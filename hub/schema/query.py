@@ -13,6 +13,7 @@ from hub.schema.context import Info
 from hub.schema.counts import AppealStatistics, StatisticsWanted
 from hub.schema.cursors import read_cursor, read_number_cursor
 from hub.schema.directives import Cost, assumed, paged
+from hub.schema.endpoints import Endpoint, endpoints
 from hub.schema.federation import Representation
 from hub.schema.ids import read_id
 from hub.schema.inputs import AppealFilterInput, appeal_filter, page_size
@@ -226,6 +227,11 @@ class Query:
         resolver=rejected_tickets,
         description="Tickets set aside, the last landed first.",
         directives=[paged("first")],
+    )
+    endpoints: list[Endpoint] = strawberry.field(
+        resolver=endpoints,
+        description="Every configured endpoint, in the order of names: systems that are told what changes.",
+        directives=[assumed(50)],
     )
     topics: list[Topic] = strawberry.field(
         resolver=topics,
