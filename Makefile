@@ -6,11 +6,7 @@ NPM = $(CURDIR)/.ci/npm $(abspath $(VENV))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { command -v $$p; break; }; done)
 
-<<<<<<< HEAD
-.PHONY: demo graphiql test check format docs smoke chaos conformance bench-ingest bench-graphql bench-live lock clean help
-=======
-.PHONY: demo graphiql examples test check format docs smoke chaos conformance bench-ingest bench-push bench-graphql lock clean help
->>>>>>> main
+.PHONY: demo graphiql examples test check format docs smoke chaos conformance bench-ingest bench-push bench-graphql bench-live lock clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16

@@ -154,6 +154,10 @@ class Execution:
         """Who sent this Authorization header. Raises QueryError UNAUTHENTICATED."""
         return await self._viewers.recognize(authorization) if self._viewers else ANYBODY
 
+    async def again(self, viewer: Viewer) -> Viewer:
+        """The same viewer as they are now. Raises QueryError UNAUTHENTICATED where their key does not hold any more."""
+        return await self._viewers.again(viewer) if self._viewers else viewer
+
     async def take_shortcut(self, operation: Operation) -> Answer | None:
         """Answer a query at once where that is possible; None where it must be prepared and executed."""
         shortcut = self._shortcuts(operation.query, operation.name)
@@ -258,20 +262,18 @@ class Execution:
         try:
             async with aclosing(events):  # type: ignore[type-var]  # a generator, of which graphql-core says less
                 async for event in events:
-                    make = partial(self._answer_event, executor, event)
-                    same = (operation.query, operation.name, event.number)
+                    viewer = await self.again(operation.viewer)
+                    make = partial(self._answer_event, executor, event, viewer)
+                    # Whatever an answer may depend on stands here: nobody is answered as somebody else.
+                    same = (operation.query, operation.name, viewer.key and viewer.key.id, viewer.scopes, event.number)
                     yield await (make() if alone else self._shared.get(same, make))
         except HubError as error:
             yield _unanswered([GraphQLError(str(error), original_error=error)])
 
-    async def _answer_event(self, executor: Executor[Any], event: Any) -> Answer:
-        """Answer one event with a context of its own: a subscription outlives what was loaded, and the viewer's key.
-
-        Raises QueryError UNAUTHENTICATED where the viewer's key does not hold any more.
-        """
+    async def _answer_event(self, executor: Executor[Any], event: Any, viewer: Viewer) -> Answer:
+        """Answer one event with a context of its own: a subscription outlives what was loaded for the last one."""
         own = executor.build_per_event_executor(event)
-        viewer = executor.context_value.viewer
-        own.context_value = self._context(await self._viewers.again(viewer) if self._viewers else viewer)
+        own.context_value = self._context(viewer)
         result = execute_subscription_event(own)
         return _answer(await result if isawaitable(result) else result)
 
