@@ -3,10 +3,11 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from hub.store.actions import Actions
 from hub.store.database import Database
 from hub.store.deliveries import Deliveries
 from hub.store.drifts import Drifts
-from hub.store.endpoints import Endpoints
+from hub.store.keys import Keys
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
 from hub.store.pushes import Pushes
@@ -25,10 +26,12 @@ class Store:
         self._database = database
         self.lanes = Lanes(database)
         self.tickets = Tickets(database)
+        self.actions = Actions(database)
+        self.keys = Keys(database)
         self.pushes = Pushes(database)
         self.drifts = Drifts(database)
         self.deliveries = Deliveries(database)
-        self.endpoints = Endpoints(database)
+        self.endpoints = self.reads.endpoints
 
     # What answers questions is loaded when the first is asked: a run that pulls asks none.
 
