@@ -51,6 +51,10 @@ class Reporter:
     phone: str | None = strawberry.field(description="The first three digits and the last four: `138****1234`.")
 
 
+SOME_CHANGES, MOST_CHANGES = 20, 100
+"""How many changes of an appeal are given where nobody says how many, and how many at most."""
+
+
 @strawberry.type(description="What one run over a source did, in tickets.")
 class RunTally:
     landed: int = strawberry.field(description="Kept raw, new or changed.")
@@ -367,9 +371,11 @@ class Appeal(Node):
         resolver=_satisfaction_label, description="`satisfaction` as people are shown it."
     )
 
-    async def _changes(self, info: Info, first: First = 20, after: After = strawberry.UNSET) -> ChangeConnection:
+    async def _changes(
+        self, info: Info, first: First = SOME_CHANGES, after: After = strawberry.UNSET
+    ) -> ChangeConnection:
         start = read_number_cursor(after) if after else 0
-        wanted = ChangesWanted(self.key, page_size("first", first), start)
+        wanted = ChangesWanted(self.key, page_size("first", first, MOST_CHANGES), start)
         return ChangeConnection.of(await info.context.changes.load(wanted), resumed=bool(after))
 
     source: Source = strawberry.field(resolver=_source, description="The system it came from.")
@@ -567,12 +573,10 @@ def _reporter(appeal: model.Appeal) -> Reporter | None:
 
 
 def _field_changes(fields: Mapping[str, Any]) -> list[FieldChange]:
-    return [
-        FieldChange(field=_field_name(name), before=before, after=after) for name, (before, after) in fields.items()
-    ]
+    return [FieldChange(field=field_name(name), before=before, after=after) for name, (before, after) in fields.items()]
 
 
-def _field_name(column: str) -> str:
+def field_name(column: str) -> str:
     """`reporter_phone` → `reporter.phone`, `status_text` → `statusText`: as a query writes it."""
     for group in ("reporter_", "location_"):
         if column.startswith(group):
