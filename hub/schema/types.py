@@ -52,6 +52,10 @@ class Reporter:
     phone: str | None = strawberry.field(description="The first three digits and the last four: `138****1234`.")
 
 
+SOME_CHANGES, MOST_CHANGES = 20, 100
+"""How many changes of an appeal are given where nobody says how many, and how many at most."""
+
+
 @strawberry.type(description="What one run over a source did, in tickets.")
 class RunTally:
     landed: int = strawberry.field(description="Kept raw, new or changed.")
@@ -291,7 +295,9 @@ class Appeal(Node):
     status_text: str | None = strawberry.field(description="The source's own word for `status`.")
     status_note: str | None = strawberry.field(description="What the source adds to the status.")
     urgency: Urgency = strawberry.field(description="紧急程度: how pressing it is.")
+    urgency_text: str | None = strawberry.field(description="The source's own word for `urgency`.")
     channel: Channel = strawberry.field(description="受理渠道: how the resident reached the source.")
+    channel_text: str | None = strawberry.field(description="The source's own word for `channel`.")
     origin_hotline: str | None = strawberry.field(description="The hotline first called, where its lines were merged.")
     is_secret: bool = strawberry.field(description="是否保密: whether the resident asked for confidence.")
     respondent: str | None = strawberry.field(description="被诉主体: whom or what it is about.")
@@ -307,6 +313,7 @@ class Appeal(Node):
         description="Whether the resident says it is solved; null if not asked."
     )
     satisfaction: Satisfaction = strawberry.field(description="满意度: what the resident thought of the result.")
+    satisfaction_text: str | None = strawberry.field(description="The source's own word for `satisfaction`.")
     duplicate_of_external_id: str | None = strawberry.field(
         description="并单: the id that its source gives for the appeal that it repeats; `SOURCE:ID` for one of another "
         "source, which it was merged into at the hub."
@@ -382,9 +389,11 @@ class Appeal(Node):
         resolver=_satisfaction_label, description="`satisfaction` as people are shown it."
     )
 
-    async def _changes(self, info: Info, first: First = 20, after: After = strawberry.UNSET) -> ChangeConnection:
+    async def _changes(
+        self, info: Info, first: First = SOME_CHANGES, after: After = strawberry.UNSET
+    ) -> ChangeConnection:
         start = read_number_cursor(after) if after else 0
-        wanted = ChangesWanted(self.key, page_size("first", first), start)
+        wanted = ChangesWanted(self.key, page_size("first", first, MOST_CHANGES), start)
         return ChangeConnection.of(await info.context.changes.load(wanted), resumed=bool(after))
 
     source: Source = strawberry.field(resolver=_source, description="The system it came from.")
@@ -582,12 +591,10 @@ def _reporter(appeal: model.Appeal) -> Reporter | None:
 
 
 def _field_changes(fields: Mapping[str, Any]) -> list[FieldChange]:
-    return [
-        FieldChange(field=_field_name(name), before=before, after=after) for name, (before, after) in fields.items()
-    ]
+    return [FieldChange(field=field_name(name), before=before, after=after) for name, (before, after) in fields.items()]
 
 
-def _field_name(column: str) -> str:
+def field_name(column: str) -> str:
     """`reporter_phone` → `reporter.phone`, `status_text` → `statusText`: as a query writes it."""
     for group in ("reporter_", "location_"):
         if column.startswith(group):

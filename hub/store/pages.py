@@ -257,7 +257,7 @@ def _statement(shape: _Shape) -> str:
     else:
         rows = f"appeal a where {bounds} and {found} order by {order}"
     return (
-        f"select {', '.join(COLUMNS[name] for name in shape.columns) or '1'} "
+        f"select {listed(shape.columns)} "
         f"from (select {inner} from {rows} limit {shape.limit}) a {joined(shape.columns)} order by {order}"
     )
 
@@ -269,18 +269,37 @@ def _order(shape: _Shape, of: str) -> str:
 @lru_cache(REMEMBERED)
 def one(columns: tuple[str, ...], condition: str) -> str:
     """The statement for one appeal, or some, by a condition."""
-    listed = ", ".join(COLUMNS[name] for name in columns) or "1"
-    return f"select {listed} from appeal a {joined(columns)} where {condition}"
+    return f"select {listed(columns)} from appeal a {joined(columns)} where {condition}"
+
+
+def listed(columns: Sequence[str]) -> str:
+    return ", ".join(_changes(name) if name.startswith(_CHANGES) else COLUMNS[name] for name in columns) or "1"
+
+
+def joined(columns: Sequence[str]) -> str:
+    return "left join source s on s.name = a.source" if any(name.startswith("source.") for name in columns) else ""
 
 
 def _base(columns: Sequence[str]) -> Iterator[str]:
     """The columns of the appeal itself that some columns are made of."""
     for name in columns:
-        yield "source" if name.startswith("source.") else name.partition(":")[0]
+        if name.startswith(_CHANGES):
+            yield "id"
+        else:
+            yield "source" if name.startswith("source.") else name.partition(":")[0]
 
 
-def joined(columns: Sequence[str]) -> str:
-    return "left join source s on s.name = a.source" if any(name.startswith("source.") for name in columns) else ""
+def changes_column(size: int) -> str:
+    """The name of the column that holds the first changes of an appeal, as JSON: a list of the values of CHANGE."""
+    return f"{_CHANGES}{size}"
+
+
+def _changes(name: str) -> str:
+    return (
+        f"(select coalesce(json_agg(json_build_array({', '.join(CHANGE.values())}) order by c.number), '[]')::text "
+        f"from (select * from change where appeal_id = a.id order by number limit {int(name[len(_CHANGES) :])}) c "
+        "left join source o on o.name = c.origin)"
+    )
 
 
 def _time(column: str) -> str:
@@ -295,6 +314,7 @@ def _plain(*names: str) -> dict[str, str]:
 COLUMNS: Mapping[str, str] = {
     **_plain(
         "id", "source", "external_id", "version", "title", "status", "appeal_no", "kind", "kind_text", "topic",
+        "urgency_text", "channel_text", "satisfaction_text",
         "content", "status_text", "status_note", "urgency", "channel", "origin_hotline", "is_secret", "reporter_name",
         "reporter_phone", "respondent", "area", "grid", "location_address", "location_longitude", "location_latitude",
         "lead_org", "result", "public_reply", "is_resolved", "satisfaction", "duplicate_of", "support_count",
@@ -318,3 +338,10 @@ COLUMNS: Mapping[str, str] = {
     },
 }  # fmt: skip
 """What can be asked for: the column's name, and how it is read from the appeal `a` and its source `s`."""
+_CHANGES = "changes:"
+CHANGE: Mapping[str, str] = {
+    **{name: f"c.{name}" for name in ("number", "type", "version", "fields")},
+    "at": _time("c.at"),
+    **{name: sql.replace("s.", "o.", 1) for name, sql in COLUMNS.items() if name.startswith("source.")},
+}
+"""What is told of a change, in this order: the column's name, and how it is read from `c` and its source `o`."""

@@ -36,6 +36,7 @@ from hub.model import (
 from hub.store import counting, freshness
 from hub.store.conditions import clause
 from hub.store.database import Database
+from hub.store.endpoints import Endpoints
 from hub.store.tables import appeal, change, drift, entry, lane, source, ticket
 from hub.wanted import AppealFilter, AppealOrder, StatisticsQuery
 
@@ -101,6 +102,7 @@ class Reads:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.endpoints = Endpoints(database)
 
     async def ping(self) -> None:
         """Return when the database answers."""
@@ -378,7 +380,9 @@ def _stored(row: sa.Row[Any]) -> StoredAppeal:
             status_text=row.status_text,
             status_note=row.status_note,
             urgency=_URGENCY.get(row.urgency, Urgency.UNKNOWN),
+            urgency_text=row.urgency_text,
             channel=_CHANNEL.get(row.channel, Channel.UNKNOWN),
+            channel_text=row.channel_text,
             origin_hotline=row.origin_hotline,
             is_secret=row.is_secret,
             reporter_name=row.reporter_name,
@@ -397,6 +401,7 @@ def _stored(row: sa.Row[Any]) -> StoredAppeal:
             public_reply=row.public_reply,
             is_resolved=row.is_resolved,
             satisfaction=_SATISFACTION.get(row.satisfaction, Satisfaction.UNKNOWN),
+            satisfaction_text=row.satisfaction_text,
             duplicate_of=row.duplicate_of,
             support_count=row.support_count,
             attachments=row.attachments,
