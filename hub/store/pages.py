@@ -308,6 +308,7 @@ def _plain(*names: str) -> dict[str, str]:
 COLUMNS: Mapping[str, str] = {
     **_plain(
         "id", "source", "external_id", "version", "title", "status", "appeal_no", "kind", "kind_text", "topic",
+        "urgency_text", "channel_text", "satisfaction_text",
         "content", "status_text", "status_note", "urgency", "channel", "origin_hotline", "is_secret", "reporter_name",
         "reporter_phone", "respondent", "area", "grid", "location_address", "location_longitude", "location_latitude",
         "lead_org", "result", "public_reply", "is_resolved", "satisfaction", "duplicate_of", "support_count",

@@ -7,6 +7,7 @@ from hub.store.actions import Actions
 from hub.store.database import Database
 from hub.store.deliveries import Deliveries
 from hub.store.drifts import Drifts
+from hub.store.endpoints import Endpoints
 from hub.store.keys import Keys
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
@@ -31,7 +32,7 @@ class Store:
         self.pushes = Pushes(database)
         self.drifts = Drifts(database)
         self.deliveries = Deliveries(database)
-        self.endpoints = self.reads.endpoints
+        self.endpoints = Endpoints(database)
 
     # What answers questions is loaded when the first is asked: a run that pulls asks none.
 

@@ -32,7 +32,8 @@ EVERYTHING = """
 fragment Whole on Appeal {
   __typename id externalId version firstServedAt lastServedAt appealNo title content kind kindText status
   statusText statusNote urgency channel originHotline isSecret respondent grid createdAt updatedAt dispatchedAt dueAt
-  closedAt result publicReply isResolved satisfaction duplicateOfExternalId supportCount attributes
+  urgencyText channelText satisfactionText closedAt result publicReply isResolved satisfaction
+  duplicateOfExternalId supportCount attributes
   topic { __typename text code label zh: label(locale: ZH) en: label(locale: EN) parent { label parent { code } }
     group { code label(locale: EN) } }
   area { __typename code name en: name(locale: EN) parent { code name parent { name } } children { name } }
