@@ -98,8 +98,8 @@ class Endpoint:
         if message.get("more_body") or not body or len(body) > self._execution.limits.body or _NUL in body:
             return None
         try:
-            await self._execution.recognize(form.authorization)
-            operation = read_operation(orjson.loads(body), self._documents)
+            viewer = await self._execution.recognize(form.authorization)
+            operation = replace(read_operation(orjson.loads(body), self._documents), viewer=viewer)
         except (orjson.JSONDecodeError, HubError):
             return None
         return None if operation.plan else await self._execution.take_shortcut(operation)

@@ -166,7 +166,7 @@ class Execution:
         try:
             variables = shortcut.variables(operation.variables)
             async with asyncio.timeout(self.limits.time.total_seconds()):
-                return Answer([], await shortcut.answer(self._context(), variables))
+                return Answer([], await shortcut.answer(self._context(operation.viewer), variables))
         except TimeoutError:
             return self._late()
         except Exception:  # noqa: BLE001  # whatever it was, the ordinary execution meets it too, and tells of it
