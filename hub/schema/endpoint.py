@@ -28,7 +28,7 @@ from hub.schema.viewers import Viewer
 _PLAIN = {b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"}
 _UNUSUAL = {b"content-encoding", b"apollo-federation-include-trace"}
 _NUL = b"\\u0000"  # the only way in which JSON can say U+0000
-_STATUS = {"TIMEOUT": 503}
+_STATUS = {"TIMEOUT": 503, "UNAUTHENTICATED": 401, "FORBIDDEN": 403}
 _QUERIES = frozenset({OperationType.QUERY})
 _ANSWERED_ONCE = frozenset({OperationType.QUERY, OperationType.MUTATION})
 _EVERY_KIND = frozenset(OperationType)
@@ -89,11 +89,11 @@ class Endpoint:
         if message.get("more_body") or not body or len(body) > self._execution.limits.body or _NUL in body:
             return None
         try:
-            await self._execution.recognize(form.authorization)
+            viewer = await self._execution.recognize(form.authorization)
             operation = read_operation(orjson.loads(body), self._documents)
         except (orjson.JSONDecodeError, HubError):
             return None
-        return None if operation.plan else await self._execution.take_shortcut(operation)
+        return None if operation.plan else await self._execution.take_shortcut(operation, viewer)
 
     async def _respond(self, request: Request) -> ASGIApp:
         wished = wishes(", ".join(request.headers.getlist("accept")))
