@@ -102,14 +102,17 @@ def create_app(
 
 
 class _Straight(Starlette):
-    """Starlette, but what is asked of the API goes to it straight: middleware and routes cost half a small query."""
+    """Starlette, but what is asked of the API goes to it straight: middleware and routes cost half a small query.
+
+    The endpoint answers whatever comes, errors included. Once somebody adds middleware, all goes through it again.
+    """
 
     def __init__(self, endpoint: Endpoint, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/graphql":
+        if scope["type"] == "http" and scope["path"] == "/graphql" and not self.user_middleware:
             await self._endpoint(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)
