@@ -6,7 +6,7 @@ NPM = $(CURDIR)/.ci/npm $(abspath $(VENV))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: demo graphiql examples test check format docs smoke chaos conformance bench-ingest bench-graphql lock clean help
+.PHONY: demo graphiql examples test check format docs smoke chaos conformance bench-ingest bench-push bench-graphql bench-live lock clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -45,6 +45,7 @@ smoke: $(VENV)/.developer ## the shortest run that shows the hub works with this
 
 chaos: $(VENV)/.developer ## kill -9, SIGSTOP, take-over: slow, prints its figures
 	$(BIN)/python -m bench.chaos
+	$(BIN)/python -m bench.chaos_push
 
 examples: examples/build/relay.js $(VENV)/.developer ## the example clients: types generated, checked, built, and run against a hub
 	$(BIN)/pytest -q tests/conformance/test_examples.py
@@ -60,8 +61,14 @@ conformance: $(VENV)/.developer graphiql examples/build/relay.js ## the API agai
 bench-ingest: $(VENV)/.developer ## pulling against a bare loop and other tools, 43 sources at once: prints RATIO lines
 	$(BIN)/python -m bench.ingest --peers --lag
 
+bench-push: $(VENV)/.developer ## pushing against a bare loop that posts: prints a RATIO line
+	$(BIN)/python -m bench.push
+
 bench-graphql: $(VENV)/.developer ## the API beside a hand-written endpoint and PostGraphile, a million appeals: prints RATIO lines
 	$(BIN)/python -m bench.graphql
+
+bench-live: $(VENV)/.developer ## 900 subscribers of three API processes, 1,000 reconnects, a deaf reader: prints RATIO lines
+	$(BIN)/python -m bench.live
 
 lock: ## write the lock files anew (needs uv); they name no index
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \

@@ -48,7 +48,13 @@ def create_app(
     live = Live(store.reads)
     compiler = Compiler(store.quick, store.counted) if compiled else None
     execution = Execution(
-        store.reads, live, limits or Limits(), production=production, subgraph=subgraph, compiler=compiler
+        store.reads,
+        live,
+        limits or Limits(),
+        production=production,
+        subgraph=subgraph,
+        compiler=compiler,
+        store=store,
     )
 
     async def home(_: Request) -> Response:
@@ -93,14 +99,17 @@ def create_app(
 
 
 class _Straight(Starlette):
-    """Starlette, but what is asked of the API goes to it straight: middleware and routes cost half a small query."""
+    """Starlette, but what is asked of the API goes to it straight: middleware and routes cost half a small query.
+
+    The endpoint answers whatever comes, errors included. Once somebody adds middleware, all goes through it again.
+    """
 
     def __init__(self, endpoint: Endpoint, **arguments: Any) -> None:
         super().__init__(**arguments)
         self._endpoint = endpoint
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] == "http" and scope["path"] == "/graphql":
+        if scope["type"] == "http" and scope["path"] == "/graphql" and not self.user_middleware:
             await self._endpoint(scope, receive, send)
         else:
             await super().__call__(scope, receive, send)

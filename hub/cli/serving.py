@@ -14,7 +14,7 @@ import uvicorn
 
 from hub.cli import logs, settings
 from hub.cli.asked import Asked, opened
-from hub.cli.connections import Connection
+from hub.cli.connections import Connection, Socket
 from hub.cli.stopping import Stopped, until_stopped
 from hub.cli.voice import answer, counted
 from hub.config import Config
@@ -172,7 +172,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 lifespan="on",
-                ws="websockets-sansio",  # What "auto" picks is deprecated by its own library.
+                ws=Socket,
                 ws_max_size=_LONGEST_MESSAGE,
                 timeout_graceful_shutdown=_PATIENCE,
             )

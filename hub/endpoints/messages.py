@@ -17,7 +17,8 @@ Sign: TypeAlias = Callable[[bytes], str]
 """Write the signature of a text, with its version."""
 
 _TOLD = (
-    *("appeal_no", "status", "status_text", "kind", "kind_text", "topic", "urgency", "channel", "origin_hotline"),
+    *("appeal_no", "status", "status_text", "kind", "kind_text", "topic", "urgency", "urgency_text", "channel"),
+    *("channel_text", "origin_hotline"),
     *("is_secret", "area", "grid", "lead_org", "co_orgs", "created_at", "updated_at", "dispatched_at", "due_at"),
     *("closed_at", "is_resolved", "satisfaction", "duplicate_of", "support_count"),
 )
@@ -52,11 +53,13 @@ def data(keys: EndpointKeys, delivery: Delivery) -> dict[str, Any]:
         "external_id": appeal["external_id"],
         **({"remote_id": delivery.remote_id} if delivery.remote_id else {}),
         "version": change.version,
+        **({"action": change.action, "organization": change.organization} if change.action else {}),
     }
     changed = {name: _difference(keys, name, *values) for name, values in change.fields.items()}
     if keys.data == "thin":
         return {**said, **{name: appeal[name] for name in _NAMED_ALWAYS}, "changed": changed}
-    return {**said, "changed": changed, "appeal": whole(appeal, personal=keys.personal)}
+    note = change.note if change.note is None or keys.personal else masked_numbers(change.note)
+    return {**said, "note": note, "changed": changed, "appeal": whole(appeal, personal=keys.personal)}
 
 
 def whole(appeal: Mapping[str, Any], *, personal: bool) -> dict[str, Any]:

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from inspect import isawaitable
 from typing import Any
 
@@ -37,9 +37,12 @@ from hub.schema.federation import Subgraph
 from hub.schema.limits import Limits, check_size
 from hub.schema.live import Live
 from hub.schema.schema import core_schema, schema
+from hub.schema.shared import Shared, depends_on_variables
 from hub.schema.shortcut import Shortcut
 from hub.schema.tracing import Trace
+from hub.schema.viewers import ANYBODY, Viewer, Viewers
 from hub.store.reads import Reads
+from hub.store.store import Store
 
 WRONG_KIND = "WRONG_OPERATION_KIND"
 _REMEMBERED = 128  # documents parsed and validated; the largest allowed take about a megabyte each
@@ -54,6 +57,8 @@ class Operation:
     name: str | None = None
     plan: bool = False
     """Whether to tell how each field was answered; never in production."""
+    viewer: Viewer = ANYBODY
+    """Who asks."""
     trace: bool = False
     """Whether to tell how long each field took; in production a gateway alone is told."""
 
@@ -125,21 +130,33 @@ class Execution:
         subgraph: bool = False,
         compiler: Compiler | None = None,
         of: Subgraph | None = None,
+        store: Store | None = None,
     ) -> None:
         """In production no schema is told, except to the gateway of a `subgraph`.
 
-        `of` is another schema than the hub's own.
+        `of` is another schema than the hub's own. Without a `store` nothing can be changed, and nobody is known.
         """
         self.limits = limits
         self.production = production
         self._subgraph = subgraph
         self._reads = reads
         self._live = live
+        self._store = store
+        self._viewers = Viewers(store.keys) if store else None
         self._compiler = compiler or Compiler(None)
         self._schema = core_schema(of or schema())
         self._executor = (of or schema()).execution_context_class
+        self._shared = Shared[Answer]()
         self._documents = lru_cache(_REMEMBERED)(self._read)
         self._shortcuts = lru_cache(_REMEMBERED)(self._shortcut)
+
+    async def recognize(self, authorization: str | None) -> Viewer:
+        """Who sent this Authorization header. Raises QueryError UNAUTHENTICATED."""
+        return await self._viewers.recognize(authorization) if self._viewers else ANYBODY
+
+    async def again(self, viewer: Viewer) -> Viewer:
+        """The same viewer as they are now. Raises QueryError UNAUTHENTICATED where their key does not hold any more."""
+        return await self._viewers.again(viewer) if self._viewers else viewer
 
     async def take_shortcut(self, operation: Operation) -> Answer | None:
         """Answer a query at once where that is possible; None where it must be prepared and executed."""
@@ -149,7 +166,7 @@ class Execution:
         try:
             variables = shortcut.variables(operation.variables)
             async with asyncio.timeout(self.limits.time.total_seconds()):
-                return Answer([], await shortcut.answer(self._context(), variables))
+                return Answer([], await shortcut.answer(self._context(operation.viewer), variables))
         except TimeoutError:
             return self._late()
         except Exception:  # noqa: BLE001  # whatever it was, the ordinary execution meets it too, and tells of it
@@ -240,25 +257,31 @@ class Execution:
         if isinstance(events, ExecutionResult):
             yield _unanswered(events.errors or ())
             return
+        operation = prepared.operation
+        alone = depends_on_variables(prepared.document, prepared.definition)
         try:
             async with aclosing(events):  # type: ignore[type-var]  # a generator, of which graphql-core says less
                 async for event in events:
-                    yield await self._answer_event(executor, event)
+                    viewer = await self.again(operation.viewer)
+                    make = partial(self._answer_event, executor, event, viewer)
+                    # Whatever an answer may depend on stands here: nobody is answered as somebody else.
+                    same = (operation.query, operation.name, viewer.key and viewer.key.id, viewer.scopes, event.number)
+                    yield await (make() if alone else self._shared.get(same, make))
         except HubError as error:
             yield _unanswered([GraphQLError(str(error), original_error=error)])
 
-    async def _answer_event(self, executor: Executor[Any], event: Any) -> Answer:
+    async def _answer_event(self, executor: Executor[Any], event: Any, viewer: Viewer) -> Answer:
         """Answer one event with a context of its own: a subscription outlives what was loaded for the last one."""
         own = executor.build_per_event_executor(event)
-        own.context_value = self._context()
+        own.context_value = self._context(viewer)
         result = execute_subscription_event(own)
         return _answer(await result if isawaitable(result) else result)
 
-    def _context(self) -> Context:
-        return Context(self._reads, self._live, self._compiler)
+    def _context(self, viewer: Viewer = ANYBODY) -> Context:
+        return Context(self._reads, self._live, self._compiler, viewer=viewer, store=self._store)
 
     def _arguments(self, prepared: Prepared) -> dict[str, Any]:
-        context = self._context()
+        context = self._context(prepared.operation.viewer)
         if prepared.operation.plan and not self.production:
             context.plans = []
         if prepared.operation.trace and (self._subgraph or not self.production):

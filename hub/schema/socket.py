@@ -6,6 +6,7 @@ handler, which closes the whole socket for one misspelt operation.
 
 import asyncio
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,15 +17,17 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.http.websocket_origin import is_same_origin, normalize_allowed_origins, normalize_origin
 
-from hub.errors import QueryError
+from hub.errors import QueryError, StoreUnavailable
 from hub.schema import problems
 from hub.schema.callers import Callers, caller_of
 from hub.schema.documents import Documents
 from hub.schema.execution import Answer, Execution, Operation, Refused
 from hub.schema.operations import read_operation
+from hub.schema.viewers import ANYBODY
 
 PROTOCOL = "graphql-transport-ws"
 PATIENCE = timedelta(seconds=10)
+LOOK_AGAIN = timedelta(seconds=20)
 _EVERY_KIND = frozenset(OperationType)
 
 
@@ -48,7 +51,10 @@ class Sockets:
         *,
         origins: Collection[str] = (),
         patience: timedelta = PATIENCE,
+        look_again: timedelta = LOOK_AGAIN,
     ) -> None:
+        """`patience` is how long a client may take to begin, `look_again` how often its key is asked for meanwhile."""
+        self._look_again = look_again
         self._execution = execution
         self._documents = documents
         self._callers = callers
@@ -70,7 +76,8 @@ class Sockets:
         try:
             with self._callers.connected(caller):
                 await socket.accept(PROTOCOL)
-                await _Conversation(socket, self._execution, self._documents, self._callers).hold(self._patience)
+                conversation = _Conversation(socket, self._execution, self._documents, self._callers)
+                await conversation.hold(self._patience, self._look_again)
         except QueryError as error:
             refused = Answer([problems.refusal(error)], refused=True)
             await socket.send_denial_response(Response(orjson.dumps(refused.body), 429, media_type="application/json"))
@@ -91,10 +98,11 @@ class _Conversation:
         self._callers = callers
         self._caller = caller_of(socket.scope)
         self._acknowledged = False
+        self._viewer = ANYBODY
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def hold(self, patience: timedelta) -> None:
-        impatient = asyncio.create_task(self._expect_init(patience))
+    async def hold(self, patience: timedelta, look_again: timedelta) -> None:
+        impatient = asyncio.create_task(self._expect_init(patience, look_again))
         try:
             while (message := await self._socket.receive())["type"] == "websocket.receive":
                 await self._hear(self._read(message))
@@ -108,10 +116,21 @@ class _Conversation:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _expect_init(self, patience: timedelta) -> None:
+    async def _expect_init(self, patience: timedelta, look_again: timedelta) -> None:
+        """Close the socket of whoever does not begin, and later of whoever loses their key, also while all is quiet."""
         await asyncio.sleep(patience.total_seconds())
         if not self._acknowledged:
             await self._close(4408, "Connection initialisation timeout")
+            return
+        while self._viewer.key is not None:
+            try:
+                await self._execution.again(self._viewer)
+            except QueryError as error:
+                await self._close(4403, f"Forbidden: {error}")
+                return
+            except StoreUnavailable:
+                pass  # Whoever was known stays known while nobody can be asked.
+            await asyncio.sleep(look_again.total_seconds())
 
     def _read(self, message: Mapping[str, Any]) -> dict[str, Any]:
         text = message.get("text")
@@ -146,8 +165,16 @@ class _Conversation:
     async def _init(self, message: dict[str, Any]) -> None:
         if self._acknowledged:
             raise Broken(4429, "Too many initialisation requests")
-        if not isinstance(message.get("payload"), dict | None):
+        payload = message.get("payload")
+        if not isinstance(payload, dict | None):
             raise Broken(4400, "the payload of connection_init must be an object")
+        try:
+            self._viewer = await self._execution.recognize(_authorization(payload or {}, self._socket))
+        except QueryError as error:
+            raise Broken(4403, f"Forbidden: {error}") from None
+        except StoreUnavailable:
+            raise Broken(1013, "the database does not answer") from None
+        self._caller = caller_of(self._socket.scope, self._viewer)
         self._acknowledged = True
         await self._say({"type": "connection_ack"})
 
@@ -162,7 +189,7 @@ class _Conversation:
         if len(self._tasks) >= self._execution.limits.subscriptions:
             raise Broken(4429, f"Too many operations on one socket; the limit is {len(self._tasks)}")
         try:
-            operation = read_operation(asked, self._documents)
+            operation = replace(read_operation(asked, self._documents), viewer=self._viewer)
         except QueryError as error:
             if error.code == "BAD_INPUT":
                 raise Broken(4400, str(error)) from None
@@ -217,6 +244,14 @@ class _Conversation:
     async def _close(self, code: int, reason: str) -> None:
         # A close frame carries 123 bytes of reason at most.
         await self._socket.close(code, reason.encode()[:120].decode(errors="ignore"))
+
+
+def _authorization(payload: Mapping[str, Any], socket: WebSocket) -> str | None:
+    """What a browser can only say in `connection_init`, and other programs may say in a header. Raises Broken."""
+    said = next((value for name, value in payload.items() if name.lower() == "authorization"), None)
+    if not isinstance(said, str | None):
+        raise Broken(4400, "the payload's authorization must be text")
+    return said if said is not None else socket.headers.get("authorization")
 
 
 def _error(name: str, errors: list[GraphQLFormattedError]) -> dict[str, Any]:

@@ -57,7 +57,7 @@ def attempts(query: AppealQuery, columns: tuple[str, ...], frequency: Frequency)
         return
     if _in_one_area(query):
         yield _of_area(query, columns)
-    part = _expected(wanted.text, frequency)
+    part = _expected(wanted.text, frequency) if wanted.text else None
     if part is not None and part >= _RARE:
         yield _walk(query, columns, steps=min(_MOST, max(_FEWEST, int(4 * (query.size + 1) / part))))
     alone = wanted == AppealFilter(text=wanted.text)
@@ -101,7 +101,7 @@ def _general(query: AppealQuery, columns: tuple[str, ...]) -> Attempt:
     parameters = Parameters()
     lead = _lead(query)
     keys, bounds = _led(query, parameters.bind, lead)
-    found = conditions(_besides(query, lead), parameters.bind, "a")
+    found = conditions(query.filter, parameters.bind, "a", but=lead)
     return _attempt(query, columns, parameters, keys, bounds, found, anew=not by_one_value_each(query.filter))
 
 
@@ -129,7 +129,7 @@ def _walk(query: AppealQuery, columns: tuple[str, ...], steps: int) -> Attempt:
     parameters = Parameters()
     lead = _lead(query)
     keys, bounds = _led(query, parameters.bind, lead)
-    found = conditions(_besides(query, lead), parameters.bind, "a")
+    found = conditions(query.filter, parameters.bind, "a", but=lead)
     return _attempt(query, columns, parameters, keys, bounds, found, steps=steps, enough=query.size + 1)
 
 
@@ -188,12 +188,6 @@ def _led(query: AppealQuery, bind: Bind, lead: str | None) -> tuple[tuple[str, .
         del bounds[_beyond(query)]
     keys = (lead, key, "id")
     return keys, [*bounds.values(), *_after(query, keys, bind, value)]
-
-
-def _besides(query: AppealQuery, lead: str | None) -> AppealFilter:
-    """What is wanted besides the lead."""
-    others: dict[str, Any] = {lead: ()} if lead else {}
-    return replace(query.filter, **others)
 
 
 def _after(query: AppealQuery, keys: tuple[str, ...], bind: Bind, lead: str | None = None) -> list[str]:
@@ -257,7 +251,7 @@ def _statement(shape: _Shape) -> str:
     else:
         rows = f"appeal a where {bounds} and {found} order by {order}"
     return (
-        f"select {', '.join(COLUMNS[name] for name in shape.columns) or '1'} "
+        f"select {listed(shape.columns)} "
         f"from (select {inner} from {rows} limit {shape.limit}) a {joined(shape.columns)} order by {order}"
     )
 
@@ -269,18 +263,37 @@ def _order(shape: _Shape, of: str) -> str:
 @lru_cache(REMEMBERED)
 def one(columns: tuple[str, ...], condition: str) -> str:
     """The statement for one appeal, or some, by a condition."""
-    listed = ", ".join(COLUMNS[name] for name in columns) or "1"
-    return f"select {listed} from appeal a {joined(columns)} where {condition}"
+    return f"select {listed(columns)} from appeal a {joined(columns)} where {condition}"
+
+
+def listed(columns: Sequence[str]) -> str:
+    return ", ".join(_changes(name) if name.startswith(_CHANGES) else COLUMNS[name] for name in columns) or "1"
+
+
+def joined(columns: Sequence[str]) -> str:
+    return "left join source s on s.name = a.source" if any(name.startswith("source.") for name in columns) else ""
 
 
 def _base(columns: Sequence[str]) -> Iterator[str]:
     """The columns of the appeal itself that some columns are made of."""
     for name in columns:
-        yield "source" if name.startswith("source.") else name.partition(":")[0]
+        if name.startswith(_CHANGES):
+            yield "id"
+        else:
+            yield "source" if name.startswith("source.") else name.partition(":")[0]
 
 
-def joined(columns: Sequence[str]) -> str:
-    return "left join source s on s.name = a.source" if any(name.startswith("source.") for name in columns) else ""
+def changes_column(size: int) -> str:
+    """The name of the column that holds the first changes of an appeal, as JSON: a list of the values of CHANGE."""
+    return f"{_CHANGES}{size}"
+
+
+def _changes(name: str) -> str:
+    return (
+        f"(select coalesce(json_agg(json_build_array({', '.join(CHANGE.values())}) order by c.number), '[]')::text "
+        f"from (select * from change where appeal_id = a.id order by number limit {int(name[len(_CHANGES) :])}) c "
+        "left join source o on o.name = c.origin)"
+    )
 
 
 def _time(column: str) -> str:
@@ -295,6 +308,7 @@ def _plain(*names: str) -> dict[str, str]:
 COLUMNS: Mapping[str, str] = {
     **_plain(
         "id", "source", "external_id", "version", "title", "status", "appeal_no", "kind", "kind_text", "topic",
+        "urgency_text", "channel_text", "satisfaction_text",
         "content", "status_text", "status_note", "urgency", "channel", "origin_hotline", "is_secret", "reporter_name",
         "reporter_phone", "respondent", "area", "grid", "location_address", "location_longitude", "location_latitude",
         "lead_org", "result", "public_reply", "is_resolved", "satisfaction", "duplicate_of", "support_count",
@@ -318,3 +332,10 @@ COLUMNS: Mapping[str, str] = {
     },
 }  # fmt: skip
 """What can be asked for: the column's name, and how it is read from the appeal `a` and its source `s`."""
+_CHANGES = "changes:"
+CHANGE: Mapping[str, str] = {
+    **{name: f"c.{name}" for name in ("number", "type", "version", "fields")},
+    "at": _time("c.at"),
+    **{name: sql.replace("s.", "o.", 1) for name, sql in COLUMNS.items() if name.startswith("source.")},
+}
+"""What is told of a change, in this order: the column's name, and how it is read from `c` and its source `o`."""

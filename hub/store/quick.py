@@ -72,6 +72,11 @@ class Quick:
             rows = await self._once.fetch(pages.one(columns, "a.source = $1 and a.external_id = $2"), key)
         return rows[0] if rows else None
 
+    async def several(self, ids: Sequence[int], columns: tuple[str, ...]) -> dict[int, Row]:
+        """Those of the appeals that exist, by their ids."""
+        rows = await self._once.fetch(pages.one((*columns, "id"), "a.id = any($1)"), [list(ids)])
+        return {row[len(columns)]: row for row in rows}
+
     async def rows(self, statement: str, parameters: Sequence[Any]) -> list[Row]:
         """The rows of a statement whose plan does not depend on its parameters."""
         return await self._once.fetch(statement, parameters)
