@@ -15,14 +15,14 @@ from hub.connectors.base import Options
 from hub.connectors.clocks import EPOCHS
 from hub.connectors.exchange import Answer, Request
 from hub.connectors.formats import looks_like_xml
-from hub.connectors.http import Session
+from hub.connectors.http import Gone, Session
 from hub.connectors.paging import At, ByLink, ByNextUrl, ByOffset, Paging, next_link, sent, whole_number
 from hub.connectors.paths import Path, reader
 from hub.connectors.payloads import NothingThere, Records
 from hub.connectors.placeholders import TIMES, Find, base_of
 from hub.connectors.since import Since, Walk, window_parameters, window_texts
 from hub.connectors.urls import same_host
-from hub.connectors.walking import Part, Walker
+from hub.connectors.walking import Forgotten, Part, Walker
 from hub.connectors.windows import Window
 from hub.errors import SourceRefused
 from hub.model import Cursor, Page, Ticket
@@ -88,6 +88,8 @@ class PagedList:
                 part = await session.fetch(self.question(walk, find), read)
             except NothingThere:
                 return Part(None, [], total=0)
+            except Gone as error:
+                raise Forgotten(error.message, hint=error.hint) from None
             part = replace(part, total=totals.get(walk.window))
             return part if complete is None or walker.is_cut(part, walk) else await complete(part)
 
