@@ -44,3 +44,10 @@ def test_a_source_is_paused_and_resumed(city: City) -> None:
     assert resumed.stdout == "housing is pulled again, by whichever worker is free\n"
     assert [one["paused"] for one in shown if one["source"] == "housing"] == [True]
     assert [one["paused"] for one in after if one["source"] == "housing"] == [False]
+
+
+def test_a_third_key_of_a_name_is_refused_while_two_hold(city: City) -> None:
+    done = [city.hub("add-key", "desk") for _ in range(3)]
+
+    assert [one.returncode for one in done] == [0, 0, 1]
+    assert done[2].stderr == "Error: desk has 2 keys that hold\n  end one first: `hub keys`, `hub revoke-key ID`\n"

@@ -326,8 +326,9 @@ def resume(ctx: typer.Context, source: _SOURCE) -> int:
 
 
 class KeyScope(StrEnum):
-    """What a key can let its holder do."""
+    """What a key can let its holder do; every key lets them read."""
 
+    APPEALS_READ = "appeals:read"
     APPEALS_WRITE = "appeals:write"
     SOURCES_MANAGE = "sources:manage"
 
@@ -352,7 +353,10 @@ def add_key(
         int | None, typer.Option(min=1, max=3650, metavar="DAYS", help="How long it holds.", show_default=False)
     ] = None,
 ) -> int:
-    """Make a key, and show it once. A second key of the same name can take the place of the first."""
+    """Make a key, and show it once.
+
+    A second key of the same name can take the place of the first; a third is refused while both hold.
+    """
     from hub.cli.keys import add_key
     from hub.model import Scope
 
