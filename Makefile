@@ -50,7 +50,7 @@ conformance: $(VENV)/.developer graphiql ## the API against the audits and clien
 	$(BIN)/pytest -q tests/conformance
 
 bench-ingest: $(VENV)/.developer ## pulling against a bare loop and other tools, 43 sources at once: prints RATIO lines
-	$(BIN)/python -m bench.ingest --peers --lag
+	$(BIN)/python -m bench.ingest --peers --loaders --lag
 
 bench-graphql: $(VENV)/.developer ## the API beside a hand-written endpoint and PostGraphile, a million appeals: prints RATIO lines
 	$(BIN)/python -m bench.graphql
