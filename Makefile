@@ -2,10 +2,11 @@
 SHELL := /bin/sh
 VENV ?= .venv
 BIN := $(VENV)/bin
+NPM = $(CURDIR)/.ci/npm $(abspath $(VENV))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: demo graphiql test check format docs smoke chaos conformance bench-ingest bench-graphql lock clean help
+.PHONY: demo graphiql examples test check format docs smoke chaos conformance bench-ingest bench-push bench-graphql lock clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -44,13 +45,24 @@ smoke: $(VENV)/.developer ## the shortest run that shows the hub works with this
 
 chaos: $(VENV)/.developer ## kill -9, SIGSTOP, take-over: slow, prints its figures
 	$(BIN)/python -m bench.chaos
+	$(BIN)/python -m bench.chaos_push
 
-conformance: $(VENV)/.developer graphiql ## the API against the audits and clients of others: npm packages, run by Node
-	@cd tests/conformance && ../../.ci/npm $(abspath $(VENV)) ci --loglevel=error --ignore-scripts --no-audit --no-fund
+examples: examples/build/relay.js $(VENV)/.developer ## the example clients: types generated, checked, built, and run against a hub
+	$(BIN)/pytest -q tests/conformance/test_examples.py
+
+examples/build/relay.js: docs/reference/schema.graphql $(wildcard examples/*.* examples/*/*.ts graphiql/operations/*) | $(VENV)/.installed
+	@cd examples && $(NPM) ci --loglevel=error --ignore-scripts --no-audit --no-fund >/dev/null
+	@cd examples && $(NPM) run --silent generate && $(NPM) run --silent check && $(NPM) run --silent build
+
+conformance: $(VENV)/.developer graphiql examples/build/relay.js ## the API against the audits and clients of others: npm packages, run by Node
+	@cd tests/conformance && $(NPM) ci --loglevel=error --ignore-scripts --no-audit --no-fund
 	$(BIN)/pytest -q tests/conformance
 
 bench-ingest: $(VENV)/.developer ## pulling against a bare loop and other tools, 43 sources at once: prints RATIO lines
 	$(BIN)/python -m bench.ingest --peers --loaders --lag
+
+bench-push: $(VENV)/.developer ## pushing against a bare loop that posts: prints a RATIO line
+	$(BIN)/python -m bench.push
 
 bench-graphql: $(VENV)/.developer ## the API beside a hand-written endpoint and PostGraphile, a million appeals: prints RATIO lines
 	$(BIN)/python -m bench.graphql
@@ -65,7 +77,7 @@ lock: ## write the lock files anew (needs uv); they name no index
 
 clean: ## remove what was made (the data in .hub as well)
 	rm -rf .venv .venv-* .hub .replica .mypy_cache .ruff_cache .pytest_cache .hypothesis hub/schema/graphiql
-	rm -rf graphiql/node_modules graphiql/dist tests/conformance/node_modules
+	rm -rf graphiql/node_modules graphiql/dist tests/conformance/node_modules examples/node_modules examples/build
 
 $(VENV)/bin/pip:
 	@test -n "$(PYTHON)" || { echo "no Python 3.11, 3.12 or 3.13 found; install one, or name it: make PYTHON=/path/to/python3.12 ..." >&2; exit 1; }

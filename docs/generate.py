@@ -543,6 +543,7 @@ def graphql_page() -> str:
                 ("`POST /graphql`", "One operation a request, as JSON: `query`, `variables`, `operationName`."),
                 ("`GET /graphql`", "Queries only, in the query string. A browser gets a page to ask from."),
                 ("`/graphql` as WebSocket", "`graphql-transport-ws`: queries and subscriptions."),
+                ("`GET /graphiql`", "GraphiQL, once `make graphiql` or `make demo` has built it; not in production."),
                 ("`GET /schema.graphql`", "The schema as text; not in production."),
                 ("`POST /in/{source}`", "[What a system pushes](../how-to/let-a-system-push.md); no GraphQL."),
                 ("`GET /healthz`", "200 while the process lives."),

@@ -48,7 +48,13 @@ def create_app(
     live = Live(store.reads)
     compiler = Compiler(store.quick, store.counted) if compiled else None
     execution = Execution(
-        store.reads, live, limits or Limits(), production=production, subgraph=subgraph, compiler=compiler
+        store.reads,
+        live,
+        limits or Limits(),
+        production=production,
+        subgraph=subgraph,
+        compiler=compiler,
+        store=store,
     )
 
     async def home(_: Request) -> Response:

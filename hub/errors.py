@@ -15,6 +15,7 @@ HubError
 │   ├── StoreUnavailable    try again later: the database is away
 │   ├── SchemaTooNew        upgrade the hub: the database was written by a newer one
 │   └── Unstorable          set aside the one ticket that PostgreSQL cannot hold
+├── ActionRefused       tell the caller: what was asked cannot be done to this appeal now
 └── QueryError          mend the query: the client asked for something that cannot be
 
 Unreadable stands apart: the steps of a mapping raise it, and it never leaves `normalize`.
@@ -167,4 +168,17 @@ class QueryError(HubError):
     def __init__(self, code: str, message: str, *, hint: str = "", **details: object) -> None:
         super().__init__(message, hint=hint)
         self.code = code  # type: ignore[misc]  # one class, many client mistakes: the instance names its own
+        self.details = details
+
+
+class ActionRefused(HubError):
+    """An action that an appeal does not allow now; `code` names why, `path` the input's field, `details` are facts.
+
+    It is expected: clients read it as part of the answer, not as an error of theirs or of the hub's.
+    """
+
+    def __init__(self, code: str, message: str, *, path: tuple[str, ...] = (), **details: object) -> None:
+        super().__init__(message)
+        self.code = code  # type: ignore[misc]  # one class, many reasons: the instance names its own
+        self.path = path
         self.details = details

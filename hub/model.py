@@ -93,11 +93,15 @@ class Satisfaction(StrEnum):
 
 
 class SourceClass(StrEnum):
-    """A source is a government hotline or a convenience platform; a register is pulled alike and gives no appeals."""
+    """A source is a government hotline or a convenience platform; a register is pulled alike and gives no appeals.
+
+    The hub itself is neither: what is submitted to it is counted among no city's systems.
+    """
 
     HOTLINE = "hotline"
     PLATFORM = "platform"
     REGISTER = "register"
+    HUB = "hub"
 
 
 class Integration(StrEnum):
@@ -286,19 +290,77 @@ class Drift:
     last_at: datetime | None = None
 
 
+ONE_STOP = "one_stop"
+"""The source of what is submitted to the hub, and the origin of what is done there; no entry can have this name."""
+
+
+class Action(StrEnum):
+    """What a person may do to an appeal at the hub."""
+
+    SUBMIT = "SUBMIT"
+    ACCEPT = "ACCEPT"
+    REJECT = "REJECT"
+    DISPATCH = "DISPATCH"
+    START = "START"
+    RETURN = "RETURN"
+    TRANSFER = "TRANSFER"
+    SUSPEND = "SUSPEND"
+    RESOLVE = "RESOLVE"
+    CLOSE = "CLOSE"
+    REOPEN = "REOPEN"
+    WITHDRAW = "WITHDRAW"
+    MERGE = "MERGE"
+    SPLIT = "SPLIT"
+    COMMENT = "COMMENT"
+    RATE = "RATE"
+    EXTEND = "EXTEND"
+    URGE = "URGE"
+    SUPERVISE = "SUPERVISE"
+
+
+class Scope(StrEnum):
+    """What a key lets its holder do, beyond reading."""
+
+    APPEALS_WRITE = "appeals:write"
+    SOURCES_MANAGE = "sources:manage"
+
+
+@dataclass(frozen=True, slots=True)
+class KeyRecord:
+    """A key as it is kept: all but the key itself, of which `digest` is the SHA-256.
+
+    Several may have one `name`, the one that the log knows its holder by: that is how one takes another's place.
+    """
+
+    id: str
+    name: str
+    digest: bytes
+    scopes: frozenset[Scope]
+    created_at: datetime
+    expires_at: datetime | None = None
+    revoked_at: datetime | None = None
+    used_at: datetime | None = None
+
+
 class ChangeType(StrEnum):
     """What a change says happened."""
 
     CREATED = "appeal.created"
     STATUS_CHANGED = "appeal.status_changed"
     UPDATED = "appeal.updated"
+    COMMENTED = "appeal.commented"
+    RATED = "appeal.rated"
+    EXTENDED = "appeal.extended"
+    URGED = "appeal.urged"
+    SUPERVISED = "appeal.supervised"
 
 
 @dataclass(frozen=True, slots=True)
 class Change:
     """One entry of the append-only log. `number` is its id everywhere; `origin` the source it came from.
 
-    `fields` maps each field that changed to [before, after], as JSON; empty for a creation.
+    `fields` maps each field that changed to [before, after], as JSON; empty for a creation. What was done at the hub
+    has an `action`, the `actor` who did it, and what was said with it: a `note`, an `organization`.
     """
 
     number: int
@@ -308,6 +370,10 @@ class Change:
     origin: str
     at: datetime
     fields: Mapping[str, Any]
+    action: Action | None = None
+    actor: str | None = None
+    note: str | None = None
+    organization: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -403,6 +469,9 @@ class EndpointHealth:
     delivered: int
     """Of its last attempts, those that went well."""
     failed: int
+    lag_seconds: int = 0
+    active: bool = True
+    """Whether connectors.yaml names it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -473,6 +542,25 @@ class SourceRecord:
     active: bool = True
     configuration_error: str | None = None
     """Why what stands in connectors.yaml now is not in use; the source works as it was last good."""
+
+
+class Degradation(StrEnum):
+    """Why the appeals of a source may be older here than there."""
+
+    PAUSED = "PAUSED"
+    MISCONFIGURED = "MISCONFIGURED"
+    FAILING = "FAILING"
+    NEVER_PULLED = "NEVER_PULLED"
+    LATE = "LATE"
+
+
+@dataclass(frozen=True, slots=True)
+class DegradedSource:
+    """A source that may be behind, and when it was last known not to be; None when it never was."""
+
+    record: SourceRecord
+    why: Degradation
+    since: datetime | None
 
 
 @dataclass(frozen=True, slots=True)

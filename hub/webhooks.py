@@ -27,7 +27,7 @@ from hub.units import Between
 
 _WINDOW = 400  # changes that are read ahead
 _BATCH = 200  # changes whose outcome is kept in one transaction
-_SETTLE_EVERY = 0.25  # seconds
+_SETTLE_EVERY = 0.1  # seconds
 _PATIENCE = 1.0  # seconds after which a change that is under way no longer holds the cursor
 _LONGEST_RUN = 30.0  # seconds; the next run begins at once, with the configuration as it is then
 _NO_MESSAGE = timedelta(minutes=1)  # between tries of what cannot be sent at all

@@ -309,6 +309,50 @@ def replay_deliveries(  # noqa: PLR0917  # what can be asked of the command
     return delivering.replay(asked, endpoint, chosen, dry_run=dry_run)
 
 
+class KeyScope(StrEnum):
+    """What a key can let its holder do."""
+
+    APPEALS_WRITE = "appeals:write"
+    SOURCES_MANAGE = "sources:manage"
+
+
+@app.command(short_help="List the keys of the API.")
+def keys(ctx: typer.Context) -> int:
+    """List the keys that let programs do more than read, and when each was used."""
+    from hub.cli.keys import keys
+
+    return keys(_asked(ctx))
+
+
+@app.command("add-key", short_help="Make a key for the API.")
+def add_key(
+    ctx: typer.Context,
+    name: Annotated[str, typer.Argument(metavar="NAME", help="Whose it is; the log of changes knows them by it.")],
+    scope: Annotated[
+        list[KeyScope] | None,
+        typer.Option(help="What it allows; may be given several times. Left out: appeals:write.", show_default=False),
+    ] = None,
+    days: Annotated[
+        int | None, typer.Option(min=1, max=3650, metavar="DAYS", help="How long it holds.", show_default=False)
+    ] = None,
+) -> int:
+    """Make a key, and show it once. A second key of the same name can take the place of the first."""
+    from hub.cli.keys import add_key
+    from hub.model import Scope
+
+    return add_key(_asked(ctx), name, [Scope(one) for one in scope or [KeyScope.APPEALS_WRITE]], days)
+
+
+@app.command("revoke-key", short_help="End a key.")
+def revoke_key(
+    ctx: typer.Context, key: Annotated[str, typer.Argument(metavar="ID", help="Its id, as `hub keys` shows it.")]
+) -> int:
+    """Have a key open nothing any more."""
+    from hub.cli.keys import revoke_key
+
+    return revoke_key(_asked(ctx), key)
+
+
 @app.command(short_help="Serve GraphQL, and pull on schedule.")
 def serve(
     ctx: typer.Context,

@@ -41,6 +41,7 @@ _GUARD = re.compile(r"""\s*+(?:\)\]\}',?|(?:while|for)\s?\((?:1|;;)\);?|throw 1;
 _MOST_MENDINGS = 4
 _CUT_SHORT = {73, 77}  # libxml2: a start tag, or an element, is not finished
 _EXACT_DIGITS = 18
+MOST_ATTRIBUTES = 1000
 _ROUNDED_FROM = float(2**63)
 
 
@@ -316,6 +317,8 @@ def content_of(element: etree._Element) -> Any:
 
 
 def _content(element: etree._Element) -> Any:
+    if len(element.attrib) > MOST_ATTRIBUTES:  # Looking each up takes as long as there are others.
+        raise NotReadable(f"the XML has an element of more than {MOST_ATTRIBUTES:,} attributes")
     content: dict[str, Any] = {}
     for key, value in element.attrib.items():
         name = etree.QName(key).localname

@@ -1,8 +1,11 @@
 """Open no connection to where clouds keep their credentials."""
 
+import asyncio
 import ipaddress
 import socket
 from typing import Any
+
+from hub.errors import SourceRefused, SourceUnavailable
 
 # Private ranges stay open: that is where legacy systems live.
 _FORBIDDEN = tuple(
@@ -21,6 +24,17 @@ def guarded_socket(address: Any) -> socket.socket:
     if is_forbidden(host := str(where[0])):
         raise Forbidden(f"{host} is never asked: cloud metadata lives there")
     return socket.socket(family=family, type=kind, proto=protocol)
+
+
+async def refuse_forbidden(host: str) -> None:
+    """See that a name leads nowhere that is never asked, for what opens its sockets itself. Raises SourceError."""
+    try:
+        found = await asyncio.get_running_loop().getaddrinfo(host, None, type=socket.SOCK_STREAM)
+    except (OSError, UnicodeError):
+        raise SourceUnavailable(f"no address is known of {host}") from None
+    for *_, where in found:
+        if is_forbidden(str(where[0])):
+            raise SourceRefused(f"{where[0]} is never asked: cloud metadata lives there")
 
 
 def is_forbidden(address: str) -> bool:

@@ -15,6 +15,7 @@ from functools import partial
 from typing import Any, TypeVar
 
 from hub.connectors.formats import readable
+from hub.connectors.guard import refuse_forbidden
 from hub.connectors.masking import excerpt
 from hub.connectors.tls import Trust
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
@@ -145,6 +146,7 @@ class Imap:
 
     async def log_in(self) -> None:
         """Connect, prove who asks, and say who we are (RFC 2971): 163, 126 and QQ open no folder before."""
+        await refuse_forbidden(self._way.host)
         with self._refusing(f"does not let {self._way.user} in", _LOGIN_HINT):
             self._client = await self._in_thread(_connect, self._way)
             await self._call(_prove, self._way)

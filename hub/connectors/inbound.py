@@ -50,7 +50,7 @@ _FORMATS: Mapping[str, BodyFormat] = {
 }
 _SAYS_NOTHING = frozenset({"text/plain", "application/octet-stream"})
 _MOST_FIELDS = 10_000
-_CHUNK = 2**16
+_MOST_PIECES = 100
 _GZIP = b"\x1f\x8b"
 _KEPT = timedelta(days=7)
 
@@ -313,21 +313,18 @@ def _form(body: bytes, encoding: str) -> Ticket:
 
 
 def _inflated(body: bytes, most: int) -> bytes:
-    """Decompress piece by piece, so that a body that inflates cannot fill the memory."""
-    pieces, size, left = [], 0, body
-    try:
-        while left:
-            decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip or zlib, by what it begins with
-            while left and not decompressor.eof:
-                piece = decompressor.decompress(left, _CHUNK)
-                left = decompressor.unconsumed_tail
-                size += len(piece)
-                if size > most:
-                    raise TooLong(f"the body inflates to more than {most} bytes", hint="send fewer tickets at once")
-                pieces.append(piece)
-            if not decompressor.eof:
-                raise NotReadable("the compressed body breaks off")
-            left = decompressor.unused_data
-    except zlib.error:
-        raise NotReadable("the body says that it is compressed, and is not") from None
-    return b"".join(pieces)
+    """Decompress up to the limit, so that a body that inflates, or is of countless pieces, costs little."""
+    whole = b""
+    for _ in range(_MOST_PIECES):
+        decompressor = zlib.decompressobj(wbits=zlib.MAX_WBITS | 32)  # gzip or zlib, by what it begins with
+        try:
+            whole += decompressor.decompress(body, most + 1 - len(whole))
+        except zlib.error:
+            raise NotReadable("the body says that it is compressed, and is not") from None
+        if len(whole) > most:
+            raise TooLong(f"the body inflates to more than {most} bytes", hint="send fewer tickets at once")
+        if not decompressor.eof:
+            raise NotReadable("the compressed body breaks off")
+        if not (body := decompressor.unused_data):
+            return whole
+    raise NotReadable(f"the compressed body is of more than {_MOST_PIECES} pieces")

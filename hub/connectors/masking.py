@@ -2,6 +2,7 @@
 
 import re
 from collections.abc import Iterable
+from functools import lru_cache
 
 EXCERPT = 200
 """The most characters of a source's answer that an error quotes."""
@@ -21,6 +22,8 @@ _TAG = re.compile(r"<[^<>]*>")
 
 def excerpt(text: str, secrets: Iterable[str] = ()) -> str:
     """Quote the start of `text` on one line, its tags off, and mask secrets, numbers of people and e-mail addresses."""
+    if not text:
+        return ""
     start = hide(text[:_LOOKED_AT], secrets)
     start = _NAMED_SECRET.sub(r"\1***", start)
     start = _PERSON_NUMBER.sub(lambda found: found[0][:3] + "****", _EMAIL.sub("***@***", start))
@@ -34,8 +37,13 @@ def hide(text: str, secrets: Iterable[str]) -> str:
     """Replace every known secret by `***`, however it was percent-encoded or escaped on its way; the longest first."""
     for secret in sorted(set(secrets), key=len, reverse=True):
         if len(secret) >= _SHORTEST_SECRET:
-            text = re.sub("".join(map(_any_writing, secret)), "***", text)
+            text = _pattern(secret).sub("***", text)
     return text
+
+
+@lru_cache(1024)
+def _pattern(secret: str) -> re.Pattern[str]:
+    return re.compile("".join(map(_any_writing, secret)))
 
 
 def _any_writing(character: str) -> str:

@@ -4,8 +4,8 @@ import codecs
 import csv
 import io
 import re
-from collections import deque
-from collections.abc import Iterable, Iterator, Sequence
+from collections import Counter, deque
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Literal, TypeAlias
 
@@ -14,6 +14,7 @@ from pydantic import Field, field_validator, model_validator
 
 from hub.connectors.base import Options
 from hub.connectors.formats import (
+    MOST_ATTRIBUTES,
     NotReadable,
     bom_encoding,
     decode,
@@ -49,6 +50,8 @@ FORMATS: dict[str, FileFormat] = {
 
 _LONGEST_FIELD = 2**20
 _LONGEST_QUOTE = 2**16
+_MOST_READ_AGAIN = 2**26  # characters of lines after quotes that were not closed; a line itself counts as some
+_LINE_COST = 64
 _CHUNK = 2**20
 _UNDECODED = re.compile("[\udc80-\udcff]")
 _SS = "{urn:schemas-microsoft-com:office:spreadsheet}"
@@ -145,6 +148,7 @@ class _Tape:
     def __init__(self, lines: Iterable[str]) -> None:
         self._lines = iter(lines)
         self._returned: deque[str] = deque()
+        self._again = 0
         self.taken: list[str] = []
         self.line = 0
 
@@ -167,6 +171,9 @@ class _Tape:
 
     def give_back(self) -> None:
         """Keep the first line only: a quote that is never closed must not swallow the good lines after it."""
+        self._again += sum(_LINE_COST + len(line) for line in self.taken[1:])
+        if self._again > _MOST_READ_AGAIN:
+            raise NotReadable(f"line {self.start}: opens a quote that is never closed, as too many lines before it")
         self._returned.extendleft(reversed(self.taken[1:]))
         self.line -= len(self.taken) - 1
         self.taken = self.taken[:1]
@@ -202,12 +209,16 @@ def _fits(data: bytes, encoding: str) -> bool:
 
 def column_names(cells: Iterable[Any]) -> list[str]:
     """Name the columns: blanks trimmed, nameless ones by their place, a second one of a name as `name_2`."""
-    names: list[str] = []
+    names: dict[str, None] = {}
+    same: Counter[str] = Counter()
     for place, cell in enumerate(cells, 1):
+        if place > _WIDEST_TABLE:
+            raise NotReadable(f"holds a table of more than {_WIDEST_TABLE} columns")
         name = str(cell).strip("\ufeff \t\r\n\u3000") or f"column_{place}"
-        same = sum(known == name or known.rpartition("_")[0] == name for known in names)
-        names.append(f"{name}_{same + 1}" if name in names else name)
-    return names
+        named = f"{name}_{same[name] + 1}" if name in names else name
+        names[named] = None
+        same.update({named, named.rpartition("_")[0]})
+    return list(names)
 
 
 def broken(reason: str, text: str) -> Ticket:
@@ -220,7 +231,7 @@ def jsonl_rows(data: bytes, encoding: str | None) -> Iterator[Ticket]:
     """Read one JSON object a line; a line that is none comes as a ticket that says why."""
     if encoding is not None or bom_encoding(data):
         data = decode(data, [encoding or "utf-8"]).encode()
-    for number, line in enumerate(data.split(b"\n"), 1):
+    for number, line in enumerate(io.BytesIO(data), 1):
         if line.strip():
             yield _json_ticket(number, line)
 
@@ -323,9 +334,12 @@ def page_tree(data: bytes, charset: str | None, encoding: str | None) -> etree._
     declared = _META_CHARSET.search(data[:4096])
     likely = [charset, declared[1].decode() if declared else None, "utf-8", "gb18030"]
     text = decode(data, [encoding] if encoding else [name for name in likely if name])
+    content = text.replace("\0", "").encode()
+    looking: Any = _Attributes()
     parser = etree.HTMLParser(encoding="utf-8", no_network=True, remove_comments=True, remove_pis=True)
     try:
-        tree = etree.fromstring(text.replace("\0", "").encode(), parser)
+        etree.fromstring(content, etree.HTMLParser(encoding="utf-8", target=looking))
+        tree = etree.fromstring(content, parser)
     except etree.XMLSyntaxError:
         tree = None
     if tree is None:  # which is also what lxml makes of nothing
@@ -334,6 +348,17 @@ def page_tree(data: bytes, charset: str | None, encoding: str | None) -> etree._
     for block in tree.iter(*_END_LINES):
         block.tail = f"{_LINE_END}{block.tail or ''}"
     return tree
+
+
+class _Attributes:
+    """Looks at the attributes of each element before a tree is built: that takes as long as there are others."""
+
+    def start(self, _: str, attributes: Mapping[str, str]) -> None:
+        if len(attributes) > MOST_ATTRIBUTES:
+            raise NotReadable(f"has an element of more than {MOST_ATTRIBUTES:,} attributes")
+
+    def close(self) -> None:
+        """End the look, as lxml wants."""
 
 
 def _table(tree: etree._Element, number: int | None) -> list[etree._Element]:

@@ -52,11 +52,13 @@ def data(keys: EndpointKeys, delivery: Delivery) -> dict[str, Any]:
         "external_id": appeal["external_id"],
         **({"remote_id": delivery.remote_id} if delivery.remote_id else {}),
         "version": change.version,
+        **({"action": change.action, "organization": change.organization} if change.action else {}),
     }
     changed = {name: _difference(keys, name, *values) for name, values in change.fields.items()}
     if keys.data == "thin":
         return {**said, **{name: appeal[name] for name in _NAMED_ALWAYS}, "changed": changed}
-    return {**said, "changed": changed, "appeal": whole(appeal, personal=keys.personal)}
+    note = change.note if change.note is None or keys.personal else masked_numbers(change.note)
+    return {**said, "note": note, "changed": changed, "appeal": whole(appeal, personal=keys.personal)}
 
 
 def whole(appeal: Mapping[str, Any], *, personal: bool) -> dict[str, Any]:

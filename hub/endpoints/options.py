@@ -6,7 +6,7 @@ from collections.abc import Collection, Iterator, Mapping
 from dataclasses import fields
 from datetime import timedelta
 from difflib import get_close_matches
-from typing import Annotated, Literal, TypeAlias
+from typing import Annotated, Literal
 
 from pydantic import AfterValidator, Field, SecretStr, StrictBool
 
@@ -32,13 +32,10 @@ SAYABLE = {name: target.attribute for name, target in APPEAL.targets.items()} | 
     "location.latitude": "location.latitude",
 }
 """What a request can say of an appeal, and the attribute that holds it."""
-BESIDE = ("number", "version", "type", "changed_at", "remote_id", "id")
+BESIDE = ("number", "version", "type", "changed_at", "remote_id", "id", "action", "actor", "note", "organization")
 """What it can say beside that."""
 FIELDS = frozenset(each.name for each in fields(Appeal)) - {"source", "external_id"}
 """The fields of an appeal that can change."""
-
-Event: TypeAlias = Literal["appeal.created", "appeal.status_changed", "appeal.updated"]
-EVENTS: tuple[Event, ...] = ("appeal.created", "appeal.status_changed", "appeal.updated")
 
 
 def secret_bytes(text: str) -> bytes:
@@ -112,7 +109,8 @@ class RequestKeys(Asked):
 
     Its texts name the fields of the appeal as mappings do: `{external_id}`, `{status}`, `{reporter.phone}`; a time may
     say its form, as `{updated_at:%Y-%m-%d %H:%M:%S}`. A field that the system has words for is said in those. Beside
-    them there are `{number}` (of the change), `{version}`, `{type}`, `{changed_at}` and `{remote_id}`.
+    them there are `{number}` (of the change), `{version}`, `{type}`, `{changed_at}` and `{remote_id}`; of what was done
+    at the hub `{action}`, `{actor}`, `{note}` and `{organization}`.
     """
 
     url: str = ""
@@ -124,7 +122,8 @@ class RequestKeys(Asked):
     encoding: str = "utf-8"
     """What the system reads, such as `gbk`; a character that it lacks is sent as `?`."""
     words: Mapping[str, Mapping[str, str]] = {}
-    """The system's words for the hub's, by field. A source's own come from its `map` and `outward`, these go before."""
+    """The system's words for the hub's, by field; of a source they come from its `map` and `outward`, and these go
+    before."""
     error: ErrorEnvelope | None = None
     """How an error inside a 200 is recognised."""
     remote_id: Path | None = None
@@ -140,8 +139,8 @@ class EndpointKeys(Options):
     """false sends nothing; what changes meanwhile waits."""
     url: Url
     """Where changes are posted to."""
-    events: list[Event] = Field(list(EVENTS), min_length=1)
-    """The kinds of changes that it is sent."""
+    events: list[ChangeType] = Field([], max_length=len(ChangeType))
+    """The kinds of changes that it is sent; all of them where none is named."""
     only: Only = Only()
     """Which of them."""
     begin: Literal["now", "start"] = "now"
@@ -183,7 +182,7 @@ class EndpointKeys(Options):
 
     @property
     def kinds(self) -> frozenset[ChangeType]:
-        return frozenset(map(ChangeType, self.events))
+        return frozenset(self.events or ChangeType)
 
     def problems(self, sources: Collection[str]) -> Iterator[tuple[tuple[str | int, ...], str]]:
         """Yield what does not fit together, or names what there is not, and where."""

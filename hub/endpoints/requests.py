@@ -20,6 +20,7 @@ from hub.endpoints.answers import Reply, Verdict, judged
 from hub.endpoints.messages import whole
 from hub.endpoints.options import SAYABLE, EndpointKeys, RequestKeys
 from hub.errors import SourceRefused
+from hub.masking import masked_numbers
 from hub.model import Delivery, Outcome
 
 Words = Mapping[str, Mapping[str, str]]
@@ -114,6 +115,10 @@ class _Values:
             "changed_at": change.at.isoformat(),
             "remote_id": self._delivery.remote_id,
             "id": f"Appeal:{change.appeal_id}",
+            "action": change.action,
+            "actor": change.actor,
+            "note": change.note if change.note is None or self._legacy.keys.personal else masked_numbers(change.note),
+            "organization": change.organization,
         }
 
     def _written(self, base: str, value: Any, form: str) -> Any:

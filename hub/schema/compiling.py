@@ -5,217 +5,73 @@ selection is walked once a document; afterwards rows become JSON without a call 
 authority: what this module does not know of them is NotCompilable, and goes the ordinary way over the same description.
 """
 
-from collections.abc import Callable, Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
 from itertools import chain
-from typing import Any, TypeAlias
+from typing import Any
 
 import orjson
-from graphql import (
-    BooleanValueNode,
-    EnumValueNode,
-    FieldNode,
-    FragmentDefinitionNode,
-    FragmentSpreadNode,
-    GraphQLObjectType,
-    GraphQLSchema,
-    InlineFragmentNode,
-    SelectionNode,
-    VariableNode,
-    get_named_type,
-)
+from graphql import FieldNode, GraphQLObjectType
 
 from hub import model
 from hub.masking import masked_name, masked_phone
 from hub.schema.counts import RATES, SUMS, rate
 from hub.schema.cursors import fingerprint
+from hub.schema.histories import changes
 from hub.schema.referred import file_name, media_type, safe_url
 from hub.schema.scalars import write_time
+from hub.schema.selections import (
+    SOURCE_FIELDS,
+    NotCompilable,
+    Plan,
+    Selections,
+    Writer,
+    column_of,
+    source_of,
+    type_below,
+    word_of,
+)
 from hub.store.quick import Row
 from hub.store.reads import AppealQuery
 from hub.vocabulary.areas import area
 from hub.vocabulary.topics import topic
 from hub.vocabulary.words import Locale, labels
-from hub.wanted import Dimension
+from hub.wanted import AppealOrder, Dimension
 
-
-class NotCompilable(Exception):
-    """The selection asks for something that only a resolver can give."""
-
-
-ABSENT: Any = object()
-"""Stands for a variable that was not given."""
-Fields = Mapping[str, list[FieldNode]]
-"""A selection set, collected: the nodes of each response name, in order."""
-
-
-@dataclass(frozen=True, slots=True)
-class Scope:
-    """What a selection is read in: its schema, the fragments of its document, and the variables of this request."""
-
-    schema: GraphQLSchema
-    fragments: Mapping[str, FragmentDefinitionNode]
-    variables: Mapping[str, Any]
-
-
-@dataclass
-class Selections:
-    """Collects fields as the specification does (CollectFields), and notes the variables that decided."""
-
-    scope: Scope
-    decided_by: dict[str, Any] = field(default_factory=dict)
-
-    def of(self, type_name: str, nodes: Iterable[FieldNode]) -> Fields:
-        found: dict[str, list[FieldNode]] = {}
-        for node in nodes:
-            if node.selection_set is not None:
-                self._collect(type_name, node.selection_set.selections, found, set())
-        return found
-
-    def _collect(
-        self, type_name: str, chosen: Iterable[SelectionNode], found: dict[str, list[FieldNode]], spread: set[str]
-    ) -> None:
-        for node in chosen:
-            if not self._is_included(node):
-                continue
-            if isinstance(node, FieldNode):
-                found.setdefault((node.alias or node.name).value, []).append(node)
-            elif isinstance(node, InlineFragmentNode):
-                condition = node.type_condition
-                if condition is None or self._applies(condition.name.value, type_name):
-                    self._collect(type_name, node.selection_set.selections, found, spread)
-            elif isinstance(node, FragmentSpreadNode) and node.name.value not in spread:
-                spread.add(node.name.value)
-                fragment = self.scope.fragments[node.name.value]
-                if self._applies(fragment.type_condition.name.value, type_name):
-                    self._collect(type_name, fragment.selection_set.selections, found, spread)
-
-    def _applies(self, condition: str, type_name: str) -> bool:
-        if condition == type_name:
-            return True
-        types: Mapping[str, Any] = self.scope.schema.type_map
-        return self.scope.schema.is_sub_type(types[condition], types[type_name])
-
-    def _is_included(self, node: SelectionNode) -> bool:
-        for directive in node.directives or ():
-            name = directive.name.value
-            if name not in ("skip", "include"):
-                raise NotCompilable(f"@{name}")
-            if self._value((directive.arguments or ())[0].value) == (name == "skip"):
-                return False
-        return True
-
-    def argument(self, node: FieldNode, name: str, default: Any) -> Any:
-        """The word of an enum that an argument of a field says. Raises NotCompilable for whatever else it holds."""
-        for one in node.arguments or ():
-            if one.name.value == name:
-                value = self._value(one.value)
-                if value is None:
-                    raise NotCompilable(f"{name}: null")
-                return default if value is ABSENT else value
-        return default
-
-    def _value(self, node: Any) -> Any:
-        if isinstance(node, VariableNode):
-            value = self.scope.variables.get(node.name.value, ABSENT)
-            self.decided_by[node.name.value] = value
-            return value
-        if isinstance(node, EnumValueNode):
-            return node.value
-        if isinstance(node, BooleanValueNode):
-            return node.value
-        raise NotCompilable("a directive's argument")
-
-
-@dataclass
-class Writer:
-    """Writes the Python of one function over a row `r`, and lists the columns that the row must hold.
-
-    What is written holds GraphQL names and numbers only, both from the parsed grammar; everything else is bound.
-    """
-
-    selections: Selections
-    columns: dict[str, int] = field(default_factory=dict)
-    names: dict[str, Any] = field(default_factory=dict)
-
-    def object(self, kind: GraphQLObjectType, nodes: Iterable[FieldNode], part: "Part") -> str:
-        """Write an object: what `part` writes for each field that is selected, by its response name."""
-        fields = self.selections.of(kind.name, nodes).items()
-        return f"{{{', '.join(f'{key!r}: {self._value(kind, found, part)}' for key, found in fields)}}}"
-
-    @staticmethod
-    def _value(kind: GraphQLObjectType, nodes: list[FieldNode], part: "Part") -> str:
-        name = nodes[0].name.value
-        return repr(kind.name) if name == "__typename" else part(name, nodes)
-
-    def column(self, name: str, row: str = "r") -> str:
-        return f"{row}[{self.columns.setdefault(name, len(self.columns))}]"
-
-    def bind(self, thing: Any) -> str:
-        name = f"b{len(self.names)}"
-        self.names[name] = thing
-        return name
-
-    def function(self, source: str, arguments: str = "r") -> Callable[..., Any]:
-        made: Callable[..., Any] = eval(f"lambda {arguments}: {source}", self.names)  # noqa: S307  # see the class
-        return made
-
-
-Part: TypeAlias = Callable[[str, list[FieldNode]], str]
-"""Writes the value of a field, by its name and its nodes. Raises NotCompilable."""
-
-
-@dataclass(frozen=True, slots=True)
-class Plan:
-    """A selection made ready: the columns to ask for, and what makes of a row, or of rows, what goes out.
-
-    It holds for this very selection (`nodes`, by identity) while the variables in `decided_by` have these values.
-    """
-
-    nodes: Sequence[FieldNode]
-    decided_by: Mapping[str, Any]
-    columns: tuple[str, ...]
-    shape: Callable[..., Any]
-
-    def serves(self, nodes: Sequence[FieldNode], variables: Mapping[str, Any]) -> bool:
-        return (
-            len(nodes) == len(self.nodes)
-            and all(one is other for one, other in zip(nodes, self.nodes, strict=True))
-            and all(variables.get(name, ABSENT) == value for name, value in self.decided_by.items())
-        )
-
+ROWS, TOTAL, DEGRADED, RECORDS = "rows", "total", "degraded", "records"
+"""What a plan may need besides one row, or counts."""
 
 # ── statistics ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
-SOURCE_RECORDS = "records"
 _GROUPED = {one.value.lower(): one for one in Dimension if one is not Dimension.SOURCE}
 
 
-def statistics_plan(selections: Selections, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Plan:
-    """Make a plan for counts. Its columns are the measures, and whether sources are told by more than their names."""
+def statistics_plan(selections: Selections, nodes: Sequence[FieldNode], kind: GraphQLObjectType) -> Plan:
+    """Make a plan for counts. Its columns are the measures."""
     writer = Writer(selections)
 
     def part(name: str, found: list[FieldNode]) -> str:
-        below = _below(kind, name)
+        below = type_below(kind, name)
         if below is None:
             return f"s.{name}"
         if name == "measures":
             return _measures(writer, below, found, "s")
+        if name == "degradedSources":
+            return _degraded_sources(writer, below, found)
         return f"[{_group(writer, below, found)} for g in s.groups]"
 
-    shape = writer.function(writer.object(kind, nodes, part), "s, records")
-    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape)
+    shape = writer.function(writer.object(kind, nodes, part), "s, besides")
+    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape, frozenset(writer.besides))
 
 
 def _group(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
     def part(name: str, found: list[FieldNode]) -> str:
-        below = _below(kind, name)
+        below = type_below(kind, name)
         if name == "count":
             return "g.count"
         if below is None:
-            return f"{writer.bind(_grouped)}(g.key.get({writer.bind(_GROUPED[_column(name)])}))"
+            return f"{writer.bind(_grouped)}(g.key.get({writer.bind(_GROUPED[column_of(name)])}))"
         match name:
             case "measures":
                 return _measures(writer, below, found, "g")
@@ -237,12 +93,12 @@ def _group(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> s
 
 def _measures(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], counted: str) -> str:
     def part(name: str, _: list[FieldNode]) -> str:
-        if (measure := SUMS.get(_column(name))) is not None:
+        if (measure := SUMS.get(column_of(name))) is not None:
             writer.column(measure.value)
             return f"{counted}.sums[{writer.bind(measure)}]"
-        for measure in chain(*RATES[_column(name)]):
+        for measure in chain(*RATES[column_of(name)]):
             writer.column(measure.value)
-        return f"{writer.bind(rate)}({counted}.sums, {counted}.count, {_column(name)!r})"
+        return f"{writer.bind(rate)}({counted}.sums, {counted}.count, {column_of(name)!r})"
 
     return writer.object(kind, nodes, part)
 
@@ -262,13 +118,28 @@ def _counted_source(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNo
             return source
         if name == "id":
             return f"'Source:' + {source}"
-        if name not in (*_SOURCE, "class", "integration"):
-            raise NotCompilable(f"source.{name}")
-        writer.column(SOURCE_RECORDS)
-        said = f"records[{source}].{'source_class' if name == 'class' else _column(name)}"
-        return f"{writer.bind(_grouped)}({said})"
+        return _of_record(writer, name, f"{writer.ask(RECORDS)}[{source}]")
 
     return writer.object(kind, nodes, part)
+
+
+def _of_record(writer: Writer, name: str, record: str) -> str:
+    if name not in SOURCE_FIELDS:
+        raise NotCompilable(f"source.{name}")
+    return f"{writer.bind(_grouped)}({record}.{SOURCE_FIELDS[name]})"
+
+
+def _degraded_sources(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
+    def of_source(name: str, _: list[FieldNode]) -> str:
+        return "'Source:' + d.record.name" if name == "id" else _of_record(writer, name, "d.record")
+
+    def part(name: str, found: list[FieldNode]) -> str:
+        below = type_below(kind, name)
+        if below is not None:
+            return writer.object(below, found, of_source)
+        return "d.why.name" if name == "code" else f"(d.since and {writer.bind(write_time)}(d.since))"
+
+    return f"[{writer.object(kind, nodes, part)} for d in {writer.ask(DEGRADED)}]"
 
 
 def _grouped(value: Any) -> Any:
@@ -302,36 +173,40 @@ _LABELLED = {
     "satisfaction": "Satisfaction",
 }
 """The enums whose labels the fields named `…Label` show."""
-_SOURCE = ("name", "title", "department", "connector", "active", "configurationError")
 
 
-def appeal_plan(selections: Selections, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> Plan:
+def appeal_plan(selections: Selections, nodes: Sequence[FieldNode], kind: GraphQLObjectType) -> Plan:
     """Make a plan for one appeal. Raises NotCompilable."""
     writer = Writer(selections)
     source = _appeal(writer, kind, nodes)
     return Plan(list(nodes), selections.decided_by, tuple(writer.columns), writer.function(source))
 
 
-def page_plan(selections: Selections, kind: GraphQLObjectType, nodes: Sequence[FieldNode], query: AppealQuery) -> Plan:
+def page_plan(selections: Selections, nodes: Sequence[FieldNode], kind: GraphQLObjectType, query: AppealQuery) -> Plan:
     """Make a plan for a page of appeals in the order and direction of the query. Raises NotCompilable."""
     writer = Writer(selections)
-    source = writer.object(kind, nodes, lambda name, found: _of_page(writer, _below(kind, name), name, found, query))
-    shape = writer.function(source, "rows, more, resumed, mark")
-    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape)
+    source = writer.object(
+        kind, nodes, lambda name, found: _of_page(writer, type_below(kind, name), name, found, query)
+    )
+    shape = writer.function(source, "rows, more, resumed, mark, besides")
+    return Plan(list(nodes), selections.decided_by, tuple(writer.columns), shape, frozenset(writer.besides))
 
 
-def shaped_page(plan: Plan, query: AppealQuery, rows: Sequence[Row]) -> Any:
-    """Make of the rows of a page what goes out."""
+def shaped_page(plan: Plan, query: AppealQuery, rows: Sequence[Row], besides: Mapping[str, Any]) -> Any:
+    """Make of the rows of a page, and of what was asked besides, what goes out."""
     more, rows = len(rows) > query.size, rows[: query.size]
     mark = fingerprint(query.filter)
-    return plan.shape(rows[::-1] if query.backward else rows, more, query.start is not None, mark)
+    return plan.shape(rows[::-1] if query.backward else rows, more, query.start is not None, mark, besides)
 
 
 def _of_page(
     writer: Writer, kind: GraphQLObjectType | None, name: str, nodes: list[FieldNode], query: AppealQuery
 ) -> str:
     if kind is None:
-        raise NotCompilable(name)
+        return writer.ask(TOTAL)
+    if name == "degradedSources":
+        return _degraded_sources(writer, kind, nodes)
+    writer.ask(ROWS)
     match name:
         case "nodes":
             return f"[{_appeal(writer, kind, nodes)} for r in rows]"
@@ -344,7 +219,7 @@ def _of_page(
 
 
 def _of_edge(writer: Writer, kind: GraphQLObjectType, name: str, nodes: list[FieldNode], query: AppealQuery) -> str:
-    node = _below(kind, name)
+    node = type_below(kind, name)
     return _cursor(writer, query, "r") if node is None else _appeal(writer, node, nodes)
 
 
@@ -360,7 +235,9 @@ def _of_page_info(writer: Writer, name: str, query: AppealQuery) -> str:
 def _cursor(writer: Writer, query: AppealQuery, row: str) -> str:
     """The cursor of a row, as cursors.write_cursor writes it."""
     time = writer.column(f"{query.order.value.split('_')[0].lower()}_at:us", row)
-    return f"f'{query.order.value}~{{mark}}~{{{time}}}~{{{writer.column('id', row)}}}'"
+    if query.order is AppealOrder.DUE_ASC:
+        time = f"'-' if {time} is None else {time}"
+    return f'f"{query.order.value}~{{mark}}~{{{time}}}~{{{writer.column("id", row)}}}"'
 
 
 def _appeal(writer: Writer, kind: GraphQLObjectType, nodes: Sequence[FieldNode]) -> str:
@@ -369,12 +246,12 @@ def _appeal(writer: Writer, kind: GraphQLObjectType, nodes: Sequence[FieldNode])
 
 def _of_appeal(writer: Writer, kind: GraphQLObjectType, name: str, nodes: list[FieldNode]) -> str:
     if name in _AS_IT_IS:
-        return writer.column(_column(name))
+        return writer.column(column_of(name))
     if name in _TIMES:
-        time = writer.column(_column(name))
+        time = writer.column(column_of(name))
         return f"({time} and {time}.replace(' ', 'T') + 'Z')"
     if name in _WORDS:
-        return _word(writer, _WORDS[name], writer.column(name))
+        return word_of(writer, _WORDS[name], writer.column(name))
     if name == "id":
         return f"f'Appeal:{{{writer.column('id')}}}'"
     if name == "duplicateOfExternalId":
@@ -384,29 +261,10 @@ def _of_appeal(writer: Writer, kind: GraphQLObjectType, name: str, nodes: list[F
         locale = writer.selections.argument(nodes[0], "locale", Locale.ZH)
         shown = {value: label.said(locale) for value, label in kinds.items()}
         return f"{writer.bind(shown.get)}({writer.column(word)}, {shown['UNKNOWN']!r})"
-    below = _below(kind, name)
+    below = type_below(kind, name)
     if below is None or name not in _NESTED:
         raise NotCompilable(name)
     return _NESTED[name](writer, below, nodes)
-
-
-def _word(writer: Writer, words: Any, value: str) -> str:
-    """A word that this hub does not know, written by a newer one, is UNKNOWN."""
-    return f"{writer.bind({word.value: word.name for word in words}.get)}({value}, 'UNKNOWN')"
-
-
-def _source(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
-    def part(name: str, _: list[FieldNode]) -> str:
-        if name == "id":
-            return f"'Source:' + {writer.column('source.name')}"
-        if name in ("class", "integration"):
-            column = writer.column(f"source.{'source_class' if name == 'class' else name}")
-            return f"({column} and {column}.upper())"
-        if name not in _SOURCE:
-            raise NotCompilable(f"source.{name}")
-        return writer.column(f"source.{_column(name)}")
-
-    return writer.object(kind, nodes, part)
 
 
 def _location(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
@@ -423,7 +281,7 @@ def _reporter(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -
 
 
 def _events(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> str:
-    word = _word(writer, model.Status, "e['status']")
+    word = word_of(writer, model.Status, "e['status']")
     said = {
         "at": f"{writer.bind(_event_time)}(e['at'])",
         "text": "e['text']",
@@ -452,7 +310,7 @@ def _meaning(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], la
         if name == labelled:
             locale = writer.selections.argument(found[0], "locale", Locale.ZH)
             return f"(m.{name} and m.{name}.said({str(locale)!r}))"
-        below = _below(kind, name)
+        below = type_below(kind, name)
         if below is None:
             return f"m.{name}"
         inner = _meaning(writer, below, found, labelled)
@@ -492,7 +350,8 @@ def _attachments(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]
 
 
 _NESTED: Mapping[str, Callable[[Writer, GraphQLObjectType, list[FieldNode]], str]] = {
-    "source": _source,
+    "source": lambda writer, kind, nodes: source_of(writer, kind, nodes, lambda name: writer.column(f"source.{name}")),
+    "changes": changes,
     "topic": lambda writer, kind, nodes: _topic(writer, kind, nodes, writer.column("topic")),
     "area": lambda writer, kind, nodes: _area(writer, kind, nodes, writer.column("area")),
     "leadOrg": lambda writer, kind, nodes: _organization(writer, kind, nodes, writer.column("lead_org")),
@@ -507,14 +366,3 @@ _NESTED: Mapping[str, Callable[[Writer, GraphQLObjectType, list[FieldNode]], str
 def _event_time(text: str | None) -> str | None:
     """Write an event's time, which is stored as ISO 8601, as the API writes a moment."""
     return text and write_time(datetime.fromisoformat(text))
-
-
-def _below(kind: GraphQLObjectType, name: str) -> GraphQLObjectType | None:
-    """The type of objects below a field; None for a leaf."""
-    found = get_named_type(kind.fields[name].type)
-    return found if isinstance(found, GraphQLObjectType) else None
-
-
-def _column(name: str) -> str:
-    """`createdAt` → `created_at`."""
-    return "".join(f"_{letter.lower()}" if letter.isupper() else letter for letter in name)

@@ -11,7 +11,9 @@ from strawberry.dataloader import DataLoader
 from hub.model import Drift, Entry, SourceHealth, SourceRecord, StoredAppeal
 from hub.schema.live import Live
 from hub.schema.tracing import Trace
+from hub.schema.viewers import ANYBODY, Viewer
 from hub.store.reads import ChangePage, Reads
+from hub.store.store import Store
 
 
 class ChangesWanted(NamedTuple):
@@ -29,8 +31,12 @@ class Context:
     subscription lives for days and must see each appeal as it is. Each is made when the first field asks.
     """
 
-    def __init__(self, reads: Reads, live: Live, compiler: Any) -> None:
+    def __init__(
+        self, reads: Reads, live: Live, compiler: Any, *, viewer: Viewer = ANYBODY, store: Store | None = None
+    ) -> None:
         self.reads = reads
+        self.viewer = viewer
+        self.store = store
         self.live = live
         self.compiler = compiler
         self.plans: list[dict[str, Any]] | None = None

@@ -11,7 +11,7 @@ from hub.schema import words  # noqa: F401  # makes the domain's enums the schem
 from hub.schema.context import Info
 from hub.schema.directives import assumed
 from hub.schema.referred import Area, Organization, Topic
-from hub.schema.types import Source, source_named
+from hub.schema.types import DegradedSource, Source, source_named
 from hub.store import counting
 from hub.store.reads import Reads
 from hub.wanted import Dimension, Measure, StatisticsQuery
@@ -165,14 +165,23 @@ class AppealStatistics:
     truncated: bool = strawberry.field(
         description="Whether there were more than 1,000 groups; those that would come last are then left out."
     )
+    named: strawberry.Private[tuple[str, ...]]
+
+    async def _degraded_sources(self, info: Info) -> list[DegradedSource]:
+        return [DegradedSource.of(one) for one in await info.context.reads.degraded_sources(self.named)]
+
+    degraded_sources: list[DegradedSource] = strawberry.field(
+        resolver=_degraded_sources, description="As in a list of appeals: the sources that may be behind."
+    )
 
     @classmethod
-    def of(cls, statistics: counting.Statistics) -> "AppealStatistics":
+    def of(cls, statistics: counting.Statistics, query: StatisticsQuery) -> "AppealStatistics":
         return cls(
             count=statistics.count,
             measures=AppealMeasures.of(statistics.sums, statistics.count),
             groups=[AppealGroup.of(group) for group in statistics.groups],
             truncated=statistics.truncated,
+            named=query.filter.source,
         )
 
 
@@ -184,4 +193,5 @@ class StatisticsWanted:
 
     async def resolved(self, reads: Reads) -> AppealStatistics:
         """The counts themselves, for resolvers to answer field by field."""
-        return AppealStatistics.of(await reads.statistics(replace(self.query, measures=frozenset(Measure))))
+        counted = await reads.statistics(replace(self.query, measures=frozenset(Measure)))
+        return AppealStatistics.of(counted, self.query)

@@ -13,7 +13,7 @@ from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from hub.errors import QueryError
+from hub.errors import HubError, QueryError, StoreUnavailable
 from hub.schema import problems
 from hub.schema.callers import Callers, caller_of
 from hub.schema.compression import SMALLEST, coding
@@ -23,6 +23,7 @@ from hub.schema.negotiation import EVENTS, GRAPHQL_JSON, Wishes, wishes
 from hub.schema.operations import read_operation
 from hub.schema.requests import BadRequest, read_request
 from hub.schema.streams import FRAMINGS, Framing, Stream, single
+from hub.schema.viewers import Viewer
 
 _PLAIN = {b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"}
 _UNUSUAL = {b"content-encoding", b"apollo-federation-include-trace"}
@@ -45,6 +46,8 @@ class _Form(NamedTuple):
     media: str
     encodings: bytes
     """What its Accept-Encoding says; nothing where answers must not be compressed."""
+    authorization: str | None = None
+    """Its Authorization header, for the shortcut."""
 
 
 class Endpoint:
@@ -74,20 +77,21 @@ class Endpoint:
         if scope["method"] == "POST" and (form := _plain_form(scope["headers"])):
             # Starlette's request and response would take as long as the rest of a small query.
             message = await receive()
-            if (answer := await self._take_shortcut(message)) is not None and not answer.errors:
+            if (answer := await self._take_shortcut(message, form)) is not None and not answer.errors:
                 await _send(orjson.dumps(answer.body), form, send)
                 return None
             receive = _again(message, receive)
         return await self._respond(Request(scope, receive))
 
-    async def _take_shortcut(self, message: Message) -> Answer | None:
+    async def _take_shortcut(self, message: Message, form: _Form) -> Answer | None:
         """Answer a whole request of the usual form; None for any other."""
         body = message.get("body", b"")
         if message.get("more_body") or not body or len(body) > self._execution.limits.body or _NUL in body:
             return None
         try:
+            await self._execution.recognize(form.authorization)
             operation = read_operation(orjson.loads(body), self._documents)
-        except (orjson.JSONDecodeError, QueryError):
+        except (orjson.JSONDecodeError, HubError):
             return None
         return None if operation.plan else await self._execution.take_shortcut(operation)
 
@@ -97,20 +101,31 @@ class Endpoint:
         try:
             if _wants_page(request) and not self._execution.production:
                 return HTMLResponse(page(), headers=_PAGE)
+            viewer = await self._viewer(request)
             asked = await read_request(request, self._execution.limits.body)
             if isinstance(asked, list):
-                return await self._answer_batch(asked, caller_of(request.scope), form)
+                _check_batch(len(asked), self._execution.limits.batch)
+                operations = [self._read(one, viewer) for one in asked]
+                return await self._answer_batch(operations, caller_of(request.scope), form)
             trace = request.headers.get("apollo-federation-include-trace") == "ftv1"
-            return await self._answer(replace(self._read(asked), trace=trace), request, wished, form)
+            return await self._answer(replace(self._read(asked, viewer), trace=trace), request, wished, form)
         except BadRequest as bad:
             refused = Answer([problems.refusal(bad.error)], refused=True)
             return _response(refused, bad.status, form, bad.headers)
         except Exception as error:  # noqa: BLE001  # the last resort: the client gets an id, the log the rest
             return _response(Answer([problems.masked(error)], refused=True), 500, form)
 
-    def _read(self, asked: Any) -> Operation:
+    async def _viewer(self, request: Request) -> Viewer:
         try:
-            return read_operation(asked, self._documents)
+            return await self._execution.recognize(request.headers.get("authorization"))
+        except QueryError as error:
+            raise BadRequest(401, error, {"www-authenticate": 'Bearer realm="hub"'}) from None
+        except StoreUnavailable as error:
+            raise BadRequest(503, QueryError(error.code, "the database does not answer")) from None
+
+    def _read(self, asked: Any, viewer: Viewer) -> Operation:
+        try:
+            return replace(read_operation(asked, self._documents), viewer=viewer)
         except QueryError as error:
             raise BadRequest(400, error) from None
 
@@ -140,10 +155,9 @@ class Endpoint:
             raise BadRequest(429, error) from None
         return Stream(self._callers.following(caller, self._execution.follow(prepared)), framing)
 
-    async def _answer_batch(self, asked: Sequence[Any], caller: str, form: _Form) -> Response:
+    async def _answer_batch(self, operations: Sequence[Operation], caller: str, form: _Form) -> Response:
         """Answer operations one after the other: a batch is no way round what a caller may do."""
-        _check_batch(len(asked), self._execution.limits.batch)
-        answers = [await self._answer_one(operation, caller) for operation in [self._read(one) for one in asked]]
+        answers = [await self._answer_one(operation, caller) for operation in operations]
         return _written(orjson.dumps([answer.body for answer in answers]), 200, form, {})
 
     async def _answer_one(self, operation: Operation, caller: str) -> Answer:
@@ -178,6 +192,7 @@ def _kinds(wished: Wishes, *, get: bool) -> frozenset[OperationType]:
 def _plain_form(headers: Iterable[tuple[bytes, bytes]]) -> _Form | None:
     """How to answer a request that sends nothing but JSON and takes it; None for any other."""
     accept, encodings, plain, foreign = b"", b"", False, False
+    authorization = None
     for name, value in headers:
         if name == b"content-type":
             plain = value.lower() in _PLAIN
@@ -187,10 +202,12 @@ def _plain_form(headers: Iterable[tuple[bytes, bytes]]) -> _Form | None:
             encodings = value
         elif name == b"sec-fetch-site":
             foreign = value == b"cross-site"
+        elif name == b"authorization":
+            authorization = value.decode("latin-1")
         elif name in _UNUSUAL:
             return None
     media = _media_of(accept) if plain else None
-    return _Form(media, b"" if foreign else encodings) if media else None
+    return _Form(media, b"" if foreign else encodings, authorization) if media else None
 
 
 @lru_cache

@@ -39,7 +39,9 @@ from hub.schema.live import Live
 from hub.schema.schema import core_schema, schema
 from hub.schema.shortcut import Shortcut
 from hub.schema.tracing import Trace
+from hub.schema.viewers import ANYBODY, Viewer, Viewers
 from hub.store.reads import Reads
+from hub.store.store import Store
 
 WRONG_KIND = "WRONG_OPERATION_KIND"
 _REMEMBERED = 128  # documents parsed and validated; the largest allowed take about a megabyte each
@@ -54,6 +56,8 @@ class Operation:
     name: str | None = None
     plan: bool = False
     """Whether to tell how each field was answered; never in production."""
+    viewer: Viewer = ANYBODY
+    """Who asks."""
     trace: bool = False
     """Whether to tell how long each field took; in production a gateway alone is told."""
 
@@ -125,21 +129,28 @@ class Execution:
         subgraph: bool = False,
         compiler: Compiler | None = None,
         of: Subgraph | None = None,
+        store: Store | None = None,
     ) -> None:
         """In production no schema is told, except to the gateway of a `subgraph`.
 
-        `of` is another schema than the hub's own.
+        `of` is another schema than the hub's own. Without a `store` nothing can be changed, and nobody is known.
         """
         self.limits = limits
         self.production = production
         self._subgraph = subgraph
         self._reads = reads
         self._live = live
+        self._store = store
+        self._viewers = Viewers(store.keys) if store else None
         self._compiler = compiler or Compiler(None)
         self._schema = core_schema(of or schema())
         self._executor = (of or schema()).execution_context_class
         self._documents = lru_cache(_REMEMBERED)(self._read)
         self._shortcuts = lru_cache(_REMEMBERED)(self._shortcut)
+
+    async def recognize(self, authorization: str | None) -> Viewer:
+        """Who sent this Authorization header. Raises QueryError UNAUTHENTICATED."""
+        return await self._viewers.recognize(authorization) if self._viewers else ANYBODY
 
     async def take_shortcut(self, operation: Operation) -> Answer | None:
         """Answer a query at once where that is possible; None where it must be prepared and executed."""
@@ -248,17 +259,21 @@ class Execution:
             yield _unanswered([GraphQLError(str(error), original_error=error)])
 
     async def _answer_event(self, executor: Executor[Any], event: Any) -> Answer:
-        """Answer one event with a context of its own: a subscription outlives what was loaded for the last one."""
+        """Answer one event with a context of its own: a subscription outlives what was loaded, and the viewer's key.
+
+        Raises QueryError UNAUTHENTICATED where the viewer's key does not hold any more.
+        """
         own = executor.build_per_event_executor(event)
-        own.context_value = self._context()
+        viewer = executor.context_value.viewer
+        own.context_value = self._context(await self._viewers.again(viewer) if self._viewers else viewer)
         result = execute_subscription_event(own)
         return _answer(await result if isawaitable(result) else result)
 
-    def _context(self) -> Context:
-        return Context(self._reads, self._live, self._compiler)
+    def _context(self, viewer: Viewer = ANYBODY) -> Context:
+        return Context(self._reads, self._live, self._compiler, viewer=viewer, store=self._store)
 
     def _arguments(self, prepared: Prepared) -> dict[str, Any]:
-        context = self._context()
+        context = self._context(prepared.operation.viewer)
         if prepared.operation.plan and not self.production:
             context.plans = []
         if prepared.operation.trace and (self._subgraph or not self.production):

@@ -5,11 +5,12 @@ selection is taken, or made, and its answer goes out as JSON that nobody walks a
 when compiling is off, is resolved field by field over the same description.
 """
 
+import asyncio
 from collections import OrderedDict
 from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field, replace
 from functools import partial
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, cast
 
 import orjson
 from graphql import FieldNode, GraphQLObjectType, GraphQLResolveInfo, get_named_type
@@ -17,11 +18,10 @@ from graphql.type import GraphQLOutputType
 from strawberry.schema.schema import StrawberryGraphQLCoreExecutionContext
 
 from hub.schema.compiling import (
-    SOURCE_RECORDS,
-    NotCompilable,
-    Plan,
-    Scope,
-    Selections,
+    DEGRADED,
+    RECORDS,
+    ROWS,
+    TOTAL,
     appeal_plan,
     page_plan,
     shaped_page,
@@ -29,21 +29,26 @@ from hub.schema.compiling import (
 )
 from hub.schema.context import Context
 from hub.schema.counts import StatisticsWanted
+from hub.schema.ids import numbers
+from hub.schema.selections import NotCompilable, Plan, Scope, Selections
+from hub.schema.things import ThingsWanted
 from hub.schema.tracing import Timed, Trace
 from hub.schema.types import AppealConnection, AppealWanted
 from hub.store.counted import Counted
-from hub.store.quick import Quick, asked, can_page
-from hub.wanted import Measure
+from hub.store.quick import Quick, asked
+from hub.wanted import AppealFilter, Measure, StatisticsQuery
 
 _REMEMBERED = 1_000
+_ROWS_ALONE = frozenset({ROWS})
 _MOST_VARIANTS = 16
 
-WANTED = (AppealConnection, AppealWanted, StatisticsWanted)
-Wanted: TypeAlias = AppealConnection | AppealWanted | StatisticsWanted
+WANTED = (AppealConnection, AppealWanted, ThingsWanted, StatisticsWanted)
+Wanted: TypeAlias = AppealConnection | AppealWanted | ThingsWanted | StatisticsWanted
 """The descriptions of what is wanted."""
 Start: TypeAlias = Callable[[], Awaitable[Any]]
 """Begins to answer. Nothing was asked of the database before."""
-Make: TypeAlias = Callable[[Selections, Sequence[FieldNode]], Plan]
+Make: TypeAlias = Callable[..., Plan]
+"""Makes a plan, of the selections and their nodes."""
 
 
 @dataclass
@@ -55,28 +60,35 @@ class Compiler:
     _plans: OrderedDict[Any, list[Plan]] = field(default_factory=OrderedDict)
 
     def start(
-        self, wanted: Wanted, kind: GraphQLObjectType, nodes: Sequence[FieldNode], scope: Scope, context: Context
+        self, wanted: Wanted, kind: Any, nodes: Sequence[FieldNode], scope: Scope, context: Context
     ) -> Start | None:
         """Make ready to answer what is wanted, or return None where its selection needs resolvers."""
-        if self.quick is None:
+        quick, counted = self.quick, self.counted
+        if quick is None or counted is None:
             return None
         try:
-            if isinstance(wanted, AppealWanted):
-                plan = self._plan(("one",), nodes, scope, lambda chosen, found: appeal_plan(chosen, kind, found))
-                return partial(self._one, self.quick, wanted, plan)
-            if isinstance(wanted, StatisticsWanted):
-                if self.counted is None:
-                    return None
-                plan = self._plan(("counts",), nodes, scope, lambda chosen, found: statistics_plan(chosen, kind, found))
-                return partial(self._counts, self.counted, wanted, plan, context)
+            match wanted:
+                case AppealWanted():
+                    return partial(self._one, quick, wanted, self._appeal(nodes, scope))
+                case ThingsWanted(ids):
+                    keys = numbers(ids, "Appeal")
+                    if len(keys) < sum(one is not None for one in ids):
+                        return None
+                    return partial(self._things, quick, wanted, keys, self._appeal(nodes, scope))
+                case StatisticsWanted():
+                    plan = self._plan(("counts",), nodes, scope, partial(statistics_plan, kind=kind))
+                    return partial(self._counts, counted, wanted, plan, context)
             query = wanted.fetch.query
-            if not can_page(query):
-                return None
             shape = ("page", query.order, query.backward)
-            plan = self._plan(shape, nodes, scope, lambda chosen, found: page_plan(chosen, kind, found, query))
-            return partial(self._page, self.quick, wanted, plan)
+            plan = self._plan(shape, nodes, scope, partial(page_plan, kind=kind, query=query))
+            return partial(self._page, quick, wanted, plan, context)
         except NotCompilable:
             return None
+
+    def _appeal(self, nodes: Sequence[FieldNode], scope: Scope) -> Plan:
+        # Of an interface, the nodes may be asked for other types as well.
+        kind = cast("GraphQLObjectType", scope.schema.type_map["Appeal"])
+        return self._plan(("one",), nodes, scope, partial(appeal_plan, kind=kind))
 
     def _plan(self, shape: tuple[Any, ...], nodes: Sequence[FieldNode], scope: Scope, make: Make) -> Plan:
         key = (shape, id(nodes[0]))
@@ -84,7 +96,7 @@ class Compiler:
         for plan in known:
             if plan.serves(nodes, scope.variables):
                 return plan
-        plan = make(Selections(scope), nodes)
+        plan = make(Selections(scope), nodes=nodes)
         # The plan keeps its nodes alive, so that no other node can have their identity meanwhile.
         self._plans[key] = [plan, *known[: _MOST_VARIANTS - 1]]
         if len(self._plans) > _REMEMBERED:
@@ -97,17 +109,43 @@ class Compiler:
         return None if row is None else plan.shape(row)
 
     @staticmethod
-    async def _page(quick: Quick, wanted: AppealConnection, plan: Plan) -> Any:
-        query = wanted.fetch.query
-        return shaped_page(plan, query, await quick.page(query, plan.columns))
+    async def _things(quick: Quick, wanted: ThingsWanted, keys: Sequence[int], plan: Plan) -> Any:
+        rows = await quick.several(keys, plan.columns) if keys else {}
+        found = [plan.shape(rows[one.key]) if one and one.key in rows else None for one in wanted.ids]
+        return found[0] if wanted.alone else found
 
-    @staticmethod
-    async def _counts(counted: Counted, wanted: StatisticsWanted, plan: Plan, context: Context) -> Any:
+    async def _page(self, quick: Quick, wanted: AppealConnection, plan: Plan, context: Context) -> Any:
+        query = wanted.fetch.query
+        if plan.besides == _ROWS_ALONE:
+            return shaped_page(plan, query, await quick.page(query, plan.columns), {})
+        found = await self._besides(plan, context, query.filter, lambda: quick.page(query, plan.columns))
+        return shaped_page(plan, query, found.get(ROWS, ()), found)
+
+    async def _counts(self, counted: Counted, wanted: StatisticsWanted, plan: Plan, context: Context) -> Any:
         last = await context.last_change(counted.last_change)
-        measures = frozenset(Measure(name) for name in plan.columns if name != SOURCE_RECORDS)
+        measures = frozenset(map(Measure, plan.columns))
         counts = await counted.statistics(replace(wanted.query, measures=measures), last)
-        records = await context.reads.source_records() if SOURCE_RECORDS in plan.columns else {}
-        return plan.shape(counts, records)
+        return plan.shape(counts, await self._besides(plan, context, wanted.query.filter))
+
+    async def _besides(
+        self, plan: Plan, context: Context, wanted: AppealFilter, rows: Start | None = None
+    ) -> dict[str, Any]:
+        """What a plan needs, asked side by side; nothing else."""
+        asking: dict[str, Start] = {
+            TOTAL: lambda: self._total(context, wanted),
+            DEGRADED: lambda: context.reads.degraded_sources(wanted.source),
+            RECORDS: context.reads.source_records,
+        }
+        if rows is not None:
+            asking[ROWS] = rows
+        found = await asyncio.gather(*(asking[what]() for what in plan.besides))
+        return dict(zip(plan.besides, found, strict=True))
+
+    async def _total(self, context: Context, wanted: AppealFilter) -> int:
+        if self.counted is None:
+            return await context.reads.count(wanted)
+        last = await context.last_change(self.counted.last_change)
+        return (await self.counted.statistics(StatisticsQuery(wanted), last)).count
 
 
 def _noted(context: Context, path: Any, *, compiled: bool) -> list[str] | None:

@@ -1,6 +1,7 @@
 """Global ids as plain text, such as `Appeal:42`: what `node` takes. Opaque to clients, legible to people."""
 
 import re
+from collections.abc import Iterable
 from dataclasses import dataclass
 
 _NUMBERED = re.compile(r"(Appeal|RejectedTicket|Change):([1-9][0-9]{0,18})", re.ASCII)
@@ -25,6 +26,6 @@ def read_id(text: str) -> GlobalId | None:
     return GlobalId(numbered[1], int(numbered[2]))
 
 
-def numbers(ids: list[GlobalId | None], type_name: str) -> list[int]:
+def numbers(ids: Iterable[GlobalId | None], type_name: str) -> list[int]:
     """The numbers of those ids that are of one type."""
     return [one.key for one in ids if one is not None and one.type == type_name and isinstance(one.key, int)]

@@ -153,12 +153,14 @@ def appeal_filter(given: AppealFilterInput | None) -> AppealFilter:
 
 def _filter(given: AppealFilterInput, path: str, deeper: int) -> AppealFilter:
     plain: dict[str, Any] = {
-        **{name: several(f"{path}.{to_camel_case(name)}", getattr(given, name)) for name in _LISTS},
-        **{name: _span(getattr(given, name)) for name in _SPANS},
-        **{name: said if isinstance(said := getattr(given, name), bool) else None for name in _FACTS},
+        **{name: several(f"{path}.{to_camel_case(name)}", said) for name in _LISTS if (said := getattr(given, name))},
+        **{name: said.range() for name in _SPANS if (said := getattr(given, name))},
+        **{name: said for name in _FACTS if isinstance(said := getattr(given, name), bool)},
     }
-    plain["area"] = tuple(map(beginning, plain["area"]))
-    plain["topic"], plain["topic_is"] = _topics(plain["topic"])
+    if given.area:
+        plain["area"] = tuple(map(beginning, plain["area"]))
+    if given.topic:
+        plain["topic"], plain["topic_is"] = _topics(plain["topic"])
     return AppealFilter(
         **plain,
         box=_box(given.within, path) if given.within else None,
@@ -239,7 +241,3 @@ def several(name: str, given: list[_Value] | None) -> tuple[_Value, ...]:
             value=len(values),
         )
     return values
-
-
-def _span(given: TimeRangeInput | None) -> TimeRange:
-    return given.range() if given else TimeRange()

@@ -20,6 +20,8 @@ CODES = {
     "BAD_INPUT": "A variable, an argument or the request itself is not as it must be: mend it.",
     "BAD_CURSOR": "The cursor or number belongs to another list, or to none: start again without it.",
     "WRONG_OPERATION_KIND": "Queries go over GET or POST, mutations over POST, subscriptions over streams.",
+    "UNAUTHENTICATED": "The key is missing, unknown, revoked or past its time: send one that holds.",
+    "FORBIDDEN": "The key does not allow this: ask the hub's administrator for the scope.",
     "METHOD_NOT_ALLOWED": "Use POST, or GET for queries.",
     "UNSUPPORTED_MEDIA_TYPE": "Send application/json.",
     "PERSISTED_QUERY_NOT_FOUND": "The hub does not know a document of this name: send it whole.",

@@ -13,19 +13,19 @@ from hub.schema.context import Info
 from hub.schema.counts import AppealStatistics, StatisticsWanted
 from hub.schema.cursors import read_cursor, read_number_cursor
 from hub.schema.directives import Cost, assumed, paged
+from hub.schema.endpoints import Endpoint, endpoints
 from hub.schema.federation import Representation
-from hub.schema.ids import GlobalId, numbers, read_id
+from hub.schema.ids import read_id
 from hub.schema.inputs import AppealFilterInput, appeal_filter, page_size
 from hub.schema.labels import EnumLabels, enum_labels
 from hub.schema.paging import After, First, Node
 from hub.schema.referred import Area, Topic
 from hub.schema.scalars import ChangeNumber
+from hub.schema.things import ThingsWanted, things
 from hub.schema.types import (
     Appeal,
     AppealConnection,
     AppealWanted,
-    Change,
-    RejectedTicket,
     RejectedTicketConnection,
     Source,
 )
@@ -88,18 +88,18 @@ def appeal_by_external_id(
     return cast("Appeal", AppealWanted((source, external_id)))  # as above
 
 
-async def node(info: Info, id: Identity) -> Node | None:  # noqa: A002  # the argument's name in the API
-    return (await _things(info, [id]))[0]
+def node(id: Identity) -> Node | None:  # noqa: A002  # the argument's name in the API
+    return cast("Node", ThingsWanted((read_id(id),), alone=True))  # as above
 
 
-async def nodes(
-    info: Info, ids: Annotated[list[strawberry.ID], strawberry.argument(description="At most 100 global ids.")]
+def nodes(
+    ids: Annotated[list[strawberry.ID], strawberry.argument(description="At most 100 global ids.")],
 ) -> list[Node | None]:
     if len(ids) > MOST_NODES:
         raise QueryError(
             "BAD_INPUT", f"ids holds {len(ids)} ids; the limit is {MOST_NODES}", limit=MOST_NODES, value=len(ids)
         )
-    return await _things(info, ids)
+    return cast("list[Node | None]", ThingsWanted(tuple(map(read_id, ids))))  # as above
 
 
 async def sources(info: Info) -> list[Source]:
@@ -228,6 +228,11 @@ class Query:
         description="Tickets set aside, the last landed first.",
         directives=[paged("first")],
     )
+    endpoints: list[Endpoint] = strawberry.field(
+        resolver=endpoints,
+        description="Every configured endpoint, in the order of names: systems that are told what changes.",
+        directives=[assumed(50)],
+    )
     topics: list[Topic] = strawberry.field(
         resolver=topics,
         directives=[assumed(100)],
@@ -252,7 +257,7 @@ class Query:
 
 async def referred(info: Info, representations: Sequence[Representation]) -> list[Node | None]:
     """What a gateway refers to by global ids, or sources by their names; one query a type."""
-    found = await _things(info, [_referred_id(one) for one in representations])
+    found = await things(info.context.reads, [read_id(_referred_id(one)) for one in representations])
     # An id of another type names nothing of this one.
     return [
         it if it is not None and type(it).__name__ == one["__typename"] else None
@@ -266,22 +271,3 @@ def _referred_id(representation: Representation) -> strawberry.ID:
     if not isinstance(identity, str):
         raise QueryError("BAD_INPUT", f"representations: {kind} lacks the field of a key", hint="give its id")
     return strawberry.ID(identity)
-
-
-async def _things(info: Info, ids: list[strawberry.ID]) -> list[Node | None]:
-    """Whatever the ids name, one query a type, in the order of the ids."""
-    wanted = [read_id(one) for one in ids]
-    found: dict[GlobalId, Node] = {}
-    reads = info.context.reads
-    if keys := numbers(wanted, "Appeal"):
-        found |= {GlobalId("Appeal", key): Appeal.of(it) for key, it in (await reads.appeals_by_id(keys)).items()}
-    if keys := numbers(wanted, "RejectedTicket"):
-        found |= {
-            GlobalId("RejectedTicket", key): RejectedTicket.of(it)
-            for key, it in (await reads.rejected_by_id(keys)).items()
-        }
-    if keys := numbers(wanted, "Change"):
-        found |= {GlobalId("Change", key): Change.of(it) for key, it in (await reads.changes_by_number(keys)).items()}
-    if any(one is not None and one.type == "Source" for one in wanted):
-        found |= {GlobalId("Source", key): Source.of(it) for key, it in (await reads.source_records()).items()}
-    return [found.get(one) if one is not None else None for one in wanted]

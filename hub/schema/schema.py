@@ -1,8 +1,10 @@
 """The one schema, and its SDL: the hub's public promise."""
 
+import re
 from functools import cache
 
-from graphql import GraphQLNamedType, GraphQLObjectType, GraphQLSchema, is_specified_scalar_type, print_type
+from graphql import GraphQLNamedType, GraphQLObjectType, GraphQLSchema, is_specified_scalar_type
+from strawberry.printer.printer import PrintExtras, _print_type, is_builtin_directive, print_directive
 from strawberry.schema.config import StrawberryConfig
 
 from hub.schema.executor import Executor
@@ -34,7 +36,16 @@ def core_schema(of: Subgraph | None = None) -> GraphQLSchema:
 
 def schema_sdl() -> str:
     """The schema as text, with every description, as clients see it: without what gateways alone need."""
-    return "\n\n".join(print_type(kind) for kind in public_types()) + "\n"
+    directives = [one for one in core_schema().directives if not is_builtin_directive(one)]
+    printed = [
+        *filter(None, (print_directive(one, schema=schema()) for one in directives)),
+        *(_KEYS.sub("", _print_type(kind, schema(), extras=PrintExtras())) for kind in public_types()),
+    ]
+    return "\n\n".join(printed) + "\n"
+
+
+# What federation says of a type, on its first line.
+_KEYS = re.compile(r"(?<= )@(?:key\(fields: \"[^\"]*\"\)|shareable) ")
 
 
 def public_types() -> list[GraphQLNamedType]:
@@ -52,4 +63,4 @@ def _public(kind: GraphQLNamedType) -> GraphQLNamedType:
     if kind is not core_schema().query_type:
         return kind
     fields = {name: field for name, field in kind.fields.items() if not _is_reserved(name)}
-    return GraphQLObjectType(kind.name, fields, description=kind.description)
+    return GraphQLObjectType(kind.name, fields, description=kind.description, extensions=kind.extensions)

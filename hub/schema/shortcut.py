@@ -20,6 +20,7 @@ from graphql import (
     GraphQLEnumType,
     GraphQLInputObjectType,
     GraphQLInputType,
+    GraphQLInterfaceType,
     GraphQLList,
     GraphQLNonNull,
     GraphQLObjectType,
@@ -40,10 +41,10 @@ from graphql import (
 )
 from graphql.pyutils import Undefined
 
-from hub.schema.compiling import Scope
 from hub.schema.context import Context
 from hub.schema.cost import check_cost
 from hub.schema.executor import WANTED, Compiler, Start
+from hub.schema.selections import Scope
 
 
 class GivenUp(Exception):
@@ -78,7 +79,7 @@ class _Root:
     resolve: Callable[..., Any]
     arguments: Sequence[tuple[str, Given]]
     takes_info: bool
-    kind: GraphQLObjectType
+    kind: GraphQLObjectType | GraphQLInterfaceType
     nodes: Sequence[FieldNode]
 
     def wanted(self, info: _Info, variables: Variables) -> Any:
@@ -177,7 +178,7 @@ def _root(schema: GraphQLSchema, key: str, node: FieldNode) -> _Root:
     if defined.permission_classes or defined.extensions:
         raise GivenUp
     kind = get_named_type(field.type)
-    if not isinstance(kind, GraphQLObjectType):
+    if not isinstance(kind, GraphQLObjectType | GraphQLInterfaceType):
         raise GivenUp
     given = [_argument(field.args[it.name.value], it.value) for it in node.arguments or ()]
     return _Root(key, resolver.wrapped_func, given, resolver.info_parameter is not None, kind, [node])

@@ -6,6 +6,7 @@ handler, which closes the whole socket for one misspelt operation.
 
 import asyncio
 from collections.abc import Collection, Mapping
+from dataclasses import replace
 from datetime import timedelta
 from typing import Any
 
@@ -16,12 +17,13 @@ from starlette.types import Receive, Scope, Send
 from starlette.websockets import WebSocket, WebSocketDisconnect
 from strawberry.http.websocket_origin import is_same_origin, normalize_allowed_origins, normalize_origin
 
-from hub.errors import QueryError
+from hub.errors import QueryError, StoreUnavailable
 from hub.schema import problems
 from hub.schema.callers import Callers, caller_of
 from hub.schema.documents import Documents
 from hub.schema.execution import Answer, Execution, Operation, Refused
 from hub.schema.operations import read_operation
+from hub.schema.viewers import ANYBODY
 
 PROTOCOL = "graphql-transport-ws"
 PATIENCE = timedelta(seconds=10)
@@ -91,6 +93,7 @@ class _Conversation:
         self._callers = callers
         self._caller = caller_of(socket.scope)
         self._acknowledged = False
+        self._viewer = ANYBODY
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
     async def hold(self, patience: timedelta) -> None:
@@ -146,8 +149,15 @@ class _Conversation:
     async def _init(self, message: dict[str, Any]) -> None:
         if self._acknowledged:
             raise Broken(4429, "Too many initialisation requests")
-        if not isinstance(message.get("payload"), dict | None):
+        payload = message.get("payload")
+        if not isinstance(payload, dict | None):
             raise Broken(4400, "the payload of connection_init must be an object")
+        try:
+            self._viewer = await self._execution.recognize(_authorization(payload or {}, self._socket))
+        except QueryError as error:
+            raise Broken(4403, f"Forbidden: {error}") from None
+        except StoreUnavailable:
+            raise Broken(1013, "the database does not answer") from None
         self._acknowledged = True
         await self._say({"type": "connection_ack"})
 
@@ -162,7 +172,7 @@ class _Conversation:
         if len(self._tasks) >= self._execution.limits.subscriptions:
             raise Broken(4429, f"Too many operations on one socket; the limit is {len(self._tasks)}")
         try:
-            operation = read_operation(asked, self._documents)
+            operation = replace(read_operation(asked, self._documents), viewer=self._viewer)
         except QueryError as error:
             if error.code == "BAD_INPUT":
                 raise Broken(4400, str(error)) from None
@@ -217,6 +227,14 @@ class _Conversation:
     async def _close(self, code: int, reason: str) -> None:
         # A close frame carries 123 bytes of reason at most.
         await self._socket.close(code, reason.encode()[:120].decode(errors="ignore"))
+
+
+def _authorization(payload: Mapping[str, Any], socket: WebSocket) -> str | None:
+    """What a browser can only say in `connection_init`, and other programs may say in a header. Raises Broken."""
+    said = next((value for name, value in payload.items() if name.lower() == "authorization"), None)
+    if not isinstance(said, str | None):
+        raise Broken(4400, "the payload's authorization must be text")
+    return said if said is not None else socket.headers.get("authorization")
 
 
 def _error(name: str, errors: list[GraphQLFormattedError]) -> dict[str, Any]:

@@ -14,6 +14,7 @@ from hub.masking import masked_name, masked_numbers, masked_phone
 from hub.model import (
     ChangeType,
     Channel,
+    Degradation,
     DriftKind,
     Integration,
     Kind,
@@ -48,6 +49,10 @@ class Location:
 class Reporter:
     name: str | None = strawberry.field(description="The family name alone: `张*`.")
     phone: str | None = strawberry.field(description="The first three digits and the last four: `138****1234`.")
+
+
+SOME_CHANGES, MOST_CHANGES = 20, 100
+"""How many changes of an appeal are given where nobody says how many, and how many at most."""
 
 
 @strawberry.type(description="What one run over a source did, in tickets.")
@@ -366,9 +371,11 @@ class Appeal(Node):
         resolver=_satisfaction_label, description="`satisfaction` as people are shown it."
     )
 
-    async def _changes(self, info: Info, first: First = 20, after: After = strawberry.UNSET) -> ChangeConnection:
+    async def _changes(
+        self, info: Info, first: First = SOME_CHANGES, after: After = strawberry.UNSET
+    ) -> ChangeConnection:
         start = read_number_cursor(after) if after else 0
-        wanted = ChangesWanted(self.key, page_size("first", first), start)
+        wanted = ChangesWanted(self.key, page_size("first", first, MOST_CHANGES), start)
         return ChangeConnection.of(await info.context.changes.load(wanted), resumed=bool(after))
 
     source: Source = strawberry.field(resolver=_source, description="The system it came from.")
@@ -434,6 +441,24 @@ class _Fetch:
         return await self._page
 
 
+@strawberry.type(description="A source whose appeals may be older here than in the system that they come from.")
+class DegradedSource:
+    since: datetime | None = strawberry.field(
+        description="When it was last known to be up to date; null when it never was."
+    )
+    code: Degradation = strawberry.field(description="Why; what its system answered is told to administrators alone.")
+    record: strawberry.Private[model.SourceRecord]
+
+    def _source(self) -> Source:
+        return Source.of(self.record)
+
+    source: Source = strawberry.field(resolver=_source, description="The source.")
+
+    @classmethod
+    def of(cls, degraded: model.DegradedSource) -> "DegradedSource":
+        return cls(since=degraded.since, code=degraded.why, record=degraded.record)
+
+
 @strawberry.type(description="A page of appeals. What is not asked for is not computed: `totalCount` least of all.")
 class AppealConnection:
     fetch: strawberry.Private[_Fetch]
@@ -453,6 +478,10 @@ class AppealConnection:
             else forward(cursors, page.more, resumed=resumed)
         )
 
+    async def _degraded_sources(self) -> list[DegradedSource]:
+        found = await self.fetch.reads.degraded_sources(self.fetch.query.filter.source)
+        return [DegradedSource.of(one) for one in found]
+
     async def _total_count(self) -> int:
         return await self.fetch.reads.count(self.fetch.query.filter)
 
@@ -465,8 +494,13 @@ class AppealConnection:
     page_info: PageInfo = strawberry.field(resolver=_page_info, description="Where this page lies.")
     total_count: int = strawberry.field(
         resolver=_total_count,
-        description="How many appeals the filter finds in all. Counted anew each time it is asked.",
+        description="How many appeals the filter finds in all, exactly. Counted only when it is asked.",
         directives=[Cost(weight="10")],
+    )
+    degraded_sources: list[DegradedSource] = strawberry.field(
+        resolver=_degraded_sources,
+        description="The sources, of those that the filter names or of all, whose appeals may be older here than "
+        "there. Empty when all is well.",
     )
 
     @classmethod
@@ -539,12 +573,10 @@ def _reporter(appeal: model.Appeal) -> Reporter | None:
 
 
 def _field_changes(fields: Mapping[str, Any]) -> list[FieldChange]:
-    return [
-        FieldChange(field=_field_name(name), before=before, after=after) for name, (before, after) in fields.items()
-    ]
+    return [FieldChange(field=field_name(name), before=before, after=after) for name, (before, after) in fields.items()]
 
 
-def _field_name(column: str) -> str:
+def field_name(column: str) -> str:
     """`reporter_phone` → `reporter.phone`, `status_text` → `statusText`: as a query writes it."""
     for group in ("reporter_", "location_"):
         if column.startswith(group):

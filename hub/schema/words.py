@@ -5,21 +5,33 @@ from typing import TypeVar
 
 import strawberry
 
-from hub.model import ChangeType, Channel, DriftKind, Integration, Kind, Satisfaction, SourceClass, Status, Urgency
+from hub.model import (
+    Action,
+    ChangeType,
+    Channel,
+    Degradation,
+    DriftKind,
+    Integration,
+    Kind,
+    Satisfaction,
+    SourceClass,
+    Status,
+    Urgency,
+)
 from hub.vocabulary.words import Locale
 from hub.wanted import AppealOrder, Bucket, Dimension, Moment
 
 _Word = TypeVar("_Word", bound=StrEnum)
 
 
-def _describe(words: type[_Word], name: str, description: str, meanings: dict[_Word, str]) -> None:
-    """Make an enum of the domain one of the schema; its members' names are the names in GraphQL."""
+def describe(words: type[_Word], name: str, description: str, meanings: dict[_Word, str]) -> None:
+    """Make an enum one of the schema; its members' names are the names in GraphQL."""
     strawberry.enum(words, name=name, description=description)
     for value in words.__strawberry_definition__.values:  # type: ignore[attr-defined]  # strawberry.enum has just put it there
         value.description = meanings[words[value.name]]
 
 
-_describe(
+describe(
     Status,
     "AppealStatus",
     "Where an appeal stands.",
@@ -39,7 +51,7 @@ _describe(
         Status.UNKNOWN: "The source's word has no meaning here; see `statusText`.",
     },
 )
-_describe(
+describe(
     Kind,
     "AppealKind",
     "What the resident wants.",
@@ -55,7 +67,7 @@ _describe(
         Kind.UNKNOWN: "The source's word has no meaning here; see `kindText`.",
     },
 )
-_describe(
+describe(
     Urgency,
     "AppealUrgency",
     "How pressing an appeal is.",
@@ -66,7 +78,7 @@ _describe(
         Urgency.UNKNOWN: "The source's word has no meaning here.",
     },
 )
-_describe(
+describe(
     Channel,
     "AppealChannel",
     "How the resident reached the source.",
@@ -88,7 +100,7 @@ _describe(
         Channel.UNKNOWN: "The source does not say, or its word has no meaning here.",
     },
 )
-_describe(
+describe(
     Satisfaction,
     "Satisfaction",
     "What the resident thought of the result when asked.",
@@ -101,13 +113,13 @@ _describe(
         Satisfaction.UNKNOWN: "The source's word has no meaning here.",
     },
 )
-_describe(
+describe(
     Locale,
     "Locale",
     "The languages that people are shown words in.",
     {Locale.ZH: "简体中文: Simplified Chinese.", Locale.EN: "English."},
 )
-_describe(
+describe(
     SourceClass,
     "SourceClass",
     "What sort of system a source is.",
@@ -115,9 +127,22 @@ _describe(
         SourceClass.HOTLINE: "热线: a government hotline.",
         SourceClass.PLATFORM: "平台: a convenience platform.",
         SourceClass.REGISTER: "名录: what appeals refer to, such as organizations; it gives no appeals.",
+        SourceClass.HUB: "一站式平台: the hub itself, where appeals are submitted to it.",
     },
 )
-_describe(
+describe(
+    Degradation,
+    "SourceDegradation",
+    "Why appeals of a source may be older here than in the system that they come from.",
+    {
+        Degradation.PAUSED: "Somebody stopped its schedule.",
+        Degradation.MISCONFIGURED: "Its entry in connectors.yaml is wrong, and it never worked before.",
+        Degradation.FAILING: "Its last run failed; the next try is under way or due.",
+        Degradation.NEVER_PULLED: "No run has ended well yet.",
+        Degradation.LATE: "It has not been pulled well for three times as long as it is between two runs.",
+    },
+)
+describe(
     DriftKind,
     "DriftKind",
     "How the tickets of a source came to differ from what was usual.",
@@ -128,7 +153,7 @@ _describe(
         DriftKind.WORD_UNKNOWN: "A word that no map knows.",
     },
 )
-_describe(
+describe(
     Integration,
     "IntegrationMode",
     "How a hotline joined 12345.",
@@ -139,7 +164,7 @@ _describe(
         Integration.SUB_CENTRE: "设分中心: its number and seats are kept as a sub-centre.",
     },
 )
-_describe(
+describe(
     ChangeType,
     "ChangeType",
     "What a change says happened to an appeal.",
@@ -147,9 +172,14 @@ _describe(
         ChangeType.CREATED: "The appeal was served for the first time.",
         ChangeType.STATUS_CHANGED: "Its status changed, other fields perhaps too.",
         ChangeType.UPDATED: "Other fields than its status changed.",
+        ChangeType.COMMENTED: "Somebody said something about it.",
+        ChangeType.RATED: "评价: the resident said what they think of the result.",
+        ChangeType.EXTENDED: "延期: its deadline was moved back.",
+        ChangeType.URGED: "催办: the organization in charge was urged.",
+        ChangeType.SUPERVISED: "督办: it was put under supervision.",
     },
 )
-_describe(
+describe(
     AppealOrder,
     "AppealOrder",
     "The order a list of appeals comes in. Equal times are ordered by id, so that pages never overlap.",
@@ -161,7 +191,7 @@ _describe(
         AppealOrder.DUE_ASC: "Soonest due first, by `dueAt`; those without a deadline last.",
     },
 )
-_describe(
+describe(
     Dimension,
     "AppealDimension",
     "What appeals can be counted by.",
@@ -179,7 +209,7 @@ _describe(
         Dimension.ORIGIN_HOTLINE: "The hotline first called, where lines were merged.",
     },
 )
-_describe(
+describe(
     Bucket,
     "TimeBucket",
     "Stretches of time, by the clocks of a zone, that appeals can be counted by.",
@@ -192,7 +222,7 @@ _describe(
         Bucket.YEAR: "A year of the calendar.",
     },
 )
-_describe(
+describe(
     Moment,
     "AppealMoment",
     "The time of an appeal that says in which bucket it is counted.",
@@ -202,5 +232,31 @@ _describe(
         Moment.DISPATCHED: "`dispatchedAt`: when it was sent to the organization in charge.",
         Moment.DUE: "`dueAt`: when it must be handled.",
         Moment.CLOSED: "`closedAt`: when it was closed.",
+    },
+)
+describe(
+    Action,
+    "AppealAction",
+    "What a person may do to an appeal at the hub.",
+    {
+        Action.SUBMIT: "提交: make it.",
+        Action.ACCEPT: "受理: accept it for handling, also one that was not accepted before.",
+        Action.REJECT: "不予受理: not accept it.",
+        Action.DISPATCH: "派单: send it to an organization, which is in charge from then on.",
+        Action.START: "签收: begin to handle it, or go on.",
+        Action.RETURN: "退单: send it back, and say why.",
+        Action.TRANSFER: "改派: send it to another organization while it is handled.",
+        Action.SUSPEND: "挂起: wait; its clock stands still.",
+        Action.RESOLVE: "办结: say what was done.",
+        Action.CLOSE: "归档: close it after review.",
+        Action.REOPEN: "重新办理: handle it anew after review.",
+        Action.WITHDRAW: "撤诉: take it back, for the resident.",
+        Action.MERGE: "并单: handle it together with another that says the same.",
+        Action.SPLIT: "拆单: handle it by itself again.",
+        Action.COMMENT: "批注: say something about it.",
+        Action.RATE: "评价: say what the resident thinks of the result.",
+        Action.EXTEND: "延期: move its deadline back.",
+        Action.URGE: "催办: urge the organization in charge.",
+        Action.SUPERVISE: "督办: put it under supervision.",
     },
 )

@@ -19,7 +19,7 @@ EQUAL = (
     "origin_hotline",
 )  # fmt: skip
 _SPAN = ("created", "updated", "dispatched", "due", "closed")
-_LAST_CHARACTER = "\U0010ffff"
+LAST_CHARACTER = "\U0010ffff"
 _ENDED = ", ".join(f"'{status.value}'" for status in ENDED)
 
 
@@ -102,7 +102,7 @@ def _one_of(column: str, values: tuple[Any, ...], bind: Bind) -> str:
 
 def _begins(column: str, prefix: str, bind: Bind) -> str:
     # Comparisons by byte, which a text_pattern_ops index answers for a bound value; LIKE would need a literal.
-    return f"({column} ~>=~ {bind(prefix)} and {column} ~<~ {bind(prefix + _LAST_CHARACTER)})"
+    return f"({column} ~>=~ {bind(prefix)} and {column} ~<~ {bind(prefix + LAST_CHARACTER)})"
 
 
 def _within(column: str, span: TimeRange, bind: Bind) -> Iterator[str]:
@@ -137,9 +137,18 @@ def _inside(box: Box, bind: Bind, of: str) -> Iterator[str]:
 
 
 def _holds(text: str, bind: Bind, of: str) -> Iterator[str]:
-    """The index finds candidates by pairs of characters; each term must then stand literally in one of the texts."""
+    yield from indexed(text, bind, of)
+    yield from literal(text, bind, of)
+
+
+def indexed(text: str, bind: Bind, of: str) -> Iterator[str]:
+    """The index finds candidates by pairs of characters."""
     if lexemes := search.tsquery(text):
         yield f"{of}.search @@ cast(cast({bind(lexemes)} as text) as tsquery)"
+
+
+def literal(text: str, bind: Bind, of: str) -> Iterator[str]:
+    """Each term must then stand literally in one of the texts."""
     for term in search.terms(text):
         yield f"strpos({_FOLDED.format(of=of)}, {bind(term)}) > 0"
 

@@ -13,7 +13,7 @@ from typing import Any
 import asyncpg
 import orjson
 
-from hub.model import Attempt, Change, ChangeType, Delivery, EndpointRecord, Lane
+from hub.model import Action, Attempt, Change, ChangeType, Delivery, EndpointRecord, Lane
 from hub.store.database import Database
 from hub.store.lanes import write_lane
 from hub.store.tables import appeal
@@ -25,7 +25,8 @@ _LONGEST_LINE = 100  # changes of one appeal that are read at once
 _UNREAD = {"search", "location_longitude", "location_latitude"}
 _APPEAL = ", ".join(f"a.{column.name}" for column in appeal.columns if column.name not in _UNREAD)
 _DELIVERY = f"""
-c.number, c.appeal_id, c.version, c.type, c.origin, c.at, c.fields::text as fields, r.external_id as remote_id,
+c.number, c.appeal_id, c.version, c.type, c.origin, c.at, c.fields::text as fields, c.action, c.actor, c.note,
+c.organization, r.external_id as remote_id,
 (select row_to_json(told) from (select {_APPEAL}, case when a.location_longitude is not null
    then json_build_array(a.location_longitude, a.location_latitude) end as location_point) told)::text as appeal
 """
@@ -283,5 +284,17 @@ def _columns(rows: Iterable[Parked], names: Sequence[str]) -> list[list[Any]]:
 def _delivery(row: Any, *, tries: int = 0, again: bool = False) -> Delivery:
     fields: Mapping[str, Any] = orjson.loads(row["fields"])
     at: datetime = row["at"]
-    change = Change(row["number"], row["appeal_id"], row["version"], ChangeType(row["type"]), row["origin"], at, fields)
+    change = Change(
+        row["number"],
+        row["appeal_id"],
+        row["version"],
+        ChangeType(row["type"]),
+        row["origin"],
+        at,
+        fields,
+        Action(row["action"]) if row["action"] else None,
+        row["actor"],
+        row["note"],
+        row["organization"],
+    )
     return Delivery(change, orjson.loads(row["appeal"]), tries, again, row["remote_id"])

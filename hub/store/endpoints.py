@@ -23,6 +23,8 @@ select e.name, e.title, e.source, e.active, e.disabled_reason, l.paused, l.due_a
   l.last_success_at, coalesce((l.cursor->>'after')::bigint, 0) as after, l.leased_until > clock_timestamp() as running,
   (select count(*) from change where number > coalesce((l.cursor->>'after')::bigint, 0)) as waiting,
   (select at from change where number > coalesce((l.cursor->>'after')::bigint, 0) order by number limit 1) as since,
+  coalesce((select extract(epoch from now() - at)::int from change
+            where number > coalesce((l.cursor->>'after')::bigint, 0) order by number limit 1), 0) as lag,
   (select count(*) from parked where endpoint = e.name) as parked,
   (select count(*) from parked where endpoint = e.name and dead) as dead,
   (select count(*) from attempt where endpoint = e.name and outcome = 'delivered') as delivered,
@@ -172,6 +174,8 @@ def _health(row: Any) -> EndpointHealth:
         row["last_success_at"],
         row["delivered"],
         row["failed"],
+        row["lag"],
+        row["active"],
     )
 
 

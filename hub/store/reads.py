@@ -10,10 +10,12 @@ import sqlalchemy as sa
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.model import (
+    Action,
     Appeal,
     Change,
     ChangeType,
     Channel,
+    DegradedSource,
     Drift,
     DriftKind,
     Entry,
@@ -31,9 +33,10 @@ from hub.model import (
     TicketState,
     Urgency,
 )
-from hub.store import counting
+from hub.store import counting, freshness
 from hub.store.conditions import clause
 from hub.store.database import Database
+from hub.store.endpoints import Endpoints
 from hub.store.tables import appeal, change, drift, entry, lane, source, ticket
 from hub.wanted import AppealFilter, AppealOrder, StatisticsQuery
 
@@ -99,6 +102,7 @@ class Reads:
 
     def __init__(self, database: Database) -> None:
         self._database = database
+        self.endpoints = Endpoints(database)
 
     async def ping(self) -> None:
         """Return when the database answers."""
@@ -185,6 +189,11 @@ class Reads:
         rows = await self._rows(sa.select(source).order_by(source.c.name))
         return {row.name: _record(row) for row in rows}
 
+    async def degraded_sources(self, names: Collection[str] = ()) -> list[DegradedSource]:
+        """Those of the sources, or of all, whose appeals may be older here than there, in the order of names."""
+        rows = await self._rows(freshness.statement(names))
+        return freshness.degraded([(_record(row), row) for row in rows])
+
     async def source_health(self) -> list[SourceHealth]:
         """How every source is doing, in the order of names; those no longer configured included."""
         newest = (
@@ -267,7 +276,7 @@ class Reads:
 
 _IDS = sa.ARRAY(sa.BigInteger)
 _TEXTS = sa.ARRAY(sa.Text)
-_APPEAL = [column for column in appeal.columns if column.name != "search"]
+_APPEAL = [column for column in appeal.columns if column.name not in {"search", "acted"}]
 
 
 def _is_one_of(columns: tuple[sa.Column[Any], ...], keys: Collection[tuple[str, ...]]) -> sa.ColumnElement[bool]:
@@ -345,7 +354,8 @@ def _reader(words: type[_Word]) -> dict[str, _Word]:
 
 
 _STATUS, _KIND, _URGENCY = _reader(Status), _reader(Kind), _reader(Urgency)
-_CHANNEL, _SATISFACTION, _CHANGE_TYPE = _reader(Channel), _reader(Satisfaction), _reader(ChangeType)
+_CHANNEL, _SATISFACTION = _reader(Channel), _reader(Satisfaction)
+_CHANGE_TYPE, _ACTION = _reader(ChangeType), _reader(Action)
 
 
 def _stored(row: sa.Row[Any]) -> StoredAppeal:
@@ -440,6 +450,10 @@ def _change(row: sa.Row[Any]) -> Change:
         origin=row.origin,
         at=row.at,
         fields=row.fields,
+        action=_ACTION.get(row.action),
+        actor=row.actor,
+        note=row.note,
+        organization=row.organization,
     )
 
 

@@ -35,8 +35,10 @@ def statement(query: StatisticsQuery) -> tuple[str, Parameters] | None:
     """A statement with the rows of `counting.statement`, from rollups; None when they cannot tell."""
     wanted = query.filter
     names = {name for name in _KEPT if getattr(wanted, name) or name.upper() in query.by}
+    names |= {"topic"} if wanted.topic_is else set()
     kept = next(iter(names), _SMALLEST)
     told: dict[str, Any] = {kept: (), "status": (), "created": TimeRange()}
+    told |= {"topic_is": ()} if kept == "topic" else {}
     days = _days(wanted.created)
     if (
         len(names) > 1

@@ -9,6 +9,7 @@ import sys
 import unicodedata
 from array import array
 from collections.abc import Iterable, Iterator, Sequence
+from typing import NamedTuple
 
 _HAN = "㐀-䶿一-鿿\U00020000-\U0003ffff"
 _HAN_RUN = re.compile(f"[{_HAN}]+")
@@ -36,16 +37,32 @@ def lexemes(appeals: Iterable[Iterable[str | None]]) -> list[str]:
     return [f"{of_han} {of_others}" for of_han, of_others in zip(pairs, words, strict=True)]
 
 
-def tsquery(text: str) -> str:
-    """The tsquery that every match of `text` satisfies, or "" when `text` holds nothing that is indexed.
+class Sought(NamedTuple):
+    """A lexeme that an appeal must have, or begin one with."""
+
+    lexeme: str
+    prefix: bool
+
+
+def sought(text: str) -> list[Sought]:
+    """What every match of `text` has; nothing when `text` holds nothing that is indexed.
 
     Every other pair covers a run, so no more are asked: each costs the walk through a list. A single character, which
     begins thousands of pairs, is asked only when there is nothing else.
     """
     runs = _HAN_RUN.findall(text)
-    pairs = [f"'{run[i : i + 2]}'" for run in runs for i in sorted({*range(0, len(run) - 1, 2), len(run) - 2} - {-1})]
-    words = [f"'{word}':*" for word in _words(text)]
-    return " & ".join(dict.fromkeys([*pairs, *words] or [f"'{run}':*" for run in runs]))
+    pairs = [
+        Sought(run[i : i + 2], prefix=False)
+        for run in runs
+        for i in sorted({*range(0, len(run) - 1, 2), len(run) - 2} - {-1})
+    ]
+    words = [Sought(word, prefix=True) for word in _words(text)]
+    return list(dict.fromkeys([*pairs, *words] or [Sought(run, prefix=True) for run in runs]))
+
+
+def tsquery(text: str) -> str:
+    """The tsquery that every match of `text` satisfies, or "" when `text` holds nothing that is indexed."""
+    return " & ".join(f"'{lexeme}':*" if prefix else f"'{lexeme}'" for lexeme, prefix in sought(text))
 
 
 def terms(text: str) -> list[str]:

@@ -3,10 +3,12 @@
 from functools import cached_property
 from typing import TYPE_CHECKING
 
+from hub.store.actions import Actions
 from hub.store.database import Database
 from hub.store.deliveries import Deliveries
 from hub.store.drifts import Drifts
 from hub.store.endpoints import Endpoints
+from hub.store.keys import Keys
 from hub.store.lanes import Lanes
 from hub.store.migrations import migrate
 from hub.store.pushes import Pushes
@@ -25,6 +27,8 @@ class Store:
         self._database = database
         self.lanes = Lanes(database)
         self.tickets = Tickets(database)
+        self.actions = Actions(database)
+        self.keys = Keys(database)
         self.pushes = Pushes(database)
         self.drifts = Drifts(database)
         self.deliveries = Deliveries(database)

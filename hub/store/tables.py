@@ -144,6 +144,12 @@ appeal = sa.Table(
     sa.Column("events", JSONB, nullable=False, server_default="[]"),
     sa.Column("attributes", JSONB, nullable=False),
     sa.Column("search", TSVECTOR, nullable=False, comment="character pairs and words: hub/store/search.py"),
+    sa.Column(
+        "acted",
+        JSONB,
+        comment="what its source said of the fields that were changed at the hub, and when they were: "
+        "hub/store/acted.py",
+    ),
     sa.UniqueConstraint("source", "external_id"),
     comment="The one record served for a ticket.",
 )
@@ -152,7 +158,14 @@ sa.Index("appeal_updated", appeal.c.updated_at, appeal.c.id)
 sa.Index("appeal_due", appeal.c.due_at, appeal.c.id)
 sa.Index("appeal_status_created", appeal.c.status, appeal.c.created_at, appeal.c.id)
 sa.Index("appeal_source_created", appeal.c.source, appeal.c.created_at, appeal.c.id)
-sa.Index("appeal_area", appeal.c.area, postgresql_ops={"area": "text_pattern_ops"})
+sa.Index(
+    "appeal_area_status_created",
+    appeal.c.area,
+    appeal.c.status,
+    appeal.c.created_at,
+    appeal.c.id,
+    postgresql_ops={"area": "text_pattern_ops"},
+)
 sa.Index("appeal_search", appeal.c.search, postgresql_using="gin")
 
 rollup = sa.Table(
@@ -240,9 +253,42 @@ change = sa.Table(
     sa.Column("origin", sa.Text, nullable=False, comment="the source it came from"),
     sa.Column("at", TIME, nullable=False, server_default=sa.func.now()),
     sa.Column("fields", JSONB, nullable=False, comment="{field: [before, after]}; empty for a creation"),
+    sa.Column("action", sa.Text, comment="what was done at the hub; null for what a source told"),
+    sa.Column("actor", sa.Text, comment="the name of the key that it was done with"),
+    sa.Column("note", sa.Text, comment="what was said with it"),
+    sa.Column("organization", sa.Text, comment="whom it names: in charge from now on, or proposed"),
     comment="The append-only log of what happened to appeals; numbers rise in commit order.",
 )
 sa.Index("change_appeal", change.c.appeal_id, change.c.number)
+
+key = sa.Table(
+    "key",
+    metadata,
+    sa.Column("id", sa.Text, primary_key=True),
+    sa.Column("name", sa.Text, nullable=False, comment="whose it is; written into the log with what is done"),
+    sa.Column("digest", sa.LargeBinary, nullable=False, comment="SHA-256 of the key, which nobody keeps"),
+    sa.Column("scopes", sa.ARRAY(sa.Text), nullable=False),
+    sa.Column("created_at", TIME, nullable=False, server_default=sa.func.now()),
+    sa.Column("expires_at", TIME),
+    sa.Column("revoked_at", TIME),
+    sa.Column("used_at", TIME, comment="within an hour"),
+    comment="Who may do more than read. Several keys may have one name: that is how one takes the place of another.",
+)
+
+request = sa.Table(
+    "request",
+    metadata,
+    sa.Column("caller", sa.Text, primary_key=True),
+    sa.Column("key", sa.Text, primary_key=True, comment="clientMutationId"),
+    sa.Column("digest", sa.LargeBinary, nullable=False, comment="of what was asked"),
+    sa.Column("appeal_id", sa.BigInteger),
+    sa.Column("number", sa.BigInteger, comment="the change that it made"),
+    sa.Column("at", TIME, nullable=False, server_default=sa.func.now()),
+    comment="What was asked to be done, and what came of it: one that comes again is answered alike.",
+)
+sa.Index("request_at", request.c.at)
+
+submitted = sa.Sequence("submitted", metadata=metadata)
 
 endpoint = sa.Table(
     "endpoint",

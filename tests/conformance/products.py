@@ -13,6 +13,8 @@ from starlette.routing import Route
 from strawberry.federation.schema_directive import schema_directive
 from strawberry.schema_directive import Location
 
+from hub.schema.callers import Callers
+from hub.schema.documents import Documents
 from hub.schema.endpoint import Endpoint
 from hub.schema.execution import Execution
 from hub.schema.executor import Executor
@@ -185,5 +187,6 @@ def app() -> Starlette:
         execution_context_class=Executor,
     )
     nothing: Any = SimpleNamespace()
-    execution = Execution(nothing, nothing, Limits(), production=True, subgraph=True, of=schema)
-    return Starlette(routes=[Route("/", Endpoint(execution))])
+    limits = Limits()
+    execution = Execution(nothing, nothing, limits, production=True, subgraph=True, of=schema)
+    return Starlette(routes=[Route("/", Endpoint(execution, Documents(), Callers(limits)))])

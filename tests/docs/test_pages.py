@@ -127,13 +127,28 @@ def test_decisions_are_numbered_without_a_gap() -> None:
     assert numbers == list(range(1, len(numbers) + 1))
 
 
+def test_each_hostile_thing_names_the_tests_that_show_what_comes_of_it() -> None:
+    text = (DOCS / "explanation" / "what-a-hostile-source-can-do.md").read_text(encoding="utf-8")
+    rows = [line for line in text.splitlines() if line.startswith("| ")][2:]
+
+    named = {row: re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", row) for row in rows}
+
+    assert len(rows) > 40
+    assert [row for row, tests in named.items() if not tests] == []
+    assert [test for tests in named.values() for test in tests if not _is_defined(*test)] == []
+
+
+def _is_defined(file: str, test: str) -> bool:
+    return f"def {test}(" in (ROOT / file).read_text(encoding="utf-8")
+
+
 @pytest.mark.parametrize("page", sorted((DOCS / "decisions").glob("[0-9]*.md")), ids=name_of)
 def test_the_evidence_of_a_decision_exists(page: Path) -> None:
     text = " ".join(page.read_text(encoding="utf-8").split())
     named = re.findall(r"`(tests/[\w/]+\.py)::(\w+)`", text)
     files = re.findall(r"`((?:tests|hub)/[\w/]*(?:\.py)?)`", text)
 
-    missing = [f"{file}::{test}" for file, test in named if f"def {test}(" not in (ROOT / file).read_text()]
+    missing = [f"{file}::{test}" for file, test in named if not _is_defined(file, test)]
 
     assert missing == []
     assert [file for file in files if not (ROOT / file).exists()] == []

@@ -36,7 +36,11 @@ def test_no_page_names_a_command_that_there_is_not() -> None:
     known = set(re.findall(r"^## hub (\S+)$", (REFERENCE / "cli.md").read_text(), re.MULTILINE))
     texts = {page.name: page.read_text(encoding="utf-8") for page in [ROOT / "README.md", *DOCS.rglob("*.md")]}
 
-    named = {(name, command) for name, text in texts.items() for command in re.findall(r"(?:`|\$ )hub ([a-z]+)", text)}
+    named = {
+        (name, command)
+        for name, text in texts.items()
+        for command in re.findall(r"(?:`|\$ )hub ([a-z]+(?:-[a-z]+)*)", text)
+    }
 
     assert {one for one in named if one[1] not in known} == set()
 

@@ -1,6 +1,7 @@
 """Requests of legacy systems' own: in their words, their form and their encoding, signed as they want, and judged."""
 
 import hashlib
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qs
@@ -12,7 +13,9 @@ from aiohttp import web
 
 from hub.config import Endpoint, load
 from hub.errors import ConfigError
+from hub.model import Action, Status
 from hub.store import tables
+from hub.store.actions import Request
 from tests.connectors.upstream import json, raw
 from tests.endpoints.receiver import happen, receiving, told
 from tests.scripted import ticket
@@ -84,6 +87,24 @@ async def test_what_came_from_the_system_itself_is_not_sent_there(store, tmp_pat
         await told(store, pushed(tmp_path, receiver.url, {"body": {"id": "{id}"}}, only={"sources": ["hotline"]}))
 
         assert receiver.upstream.asked == []
+
+
+async def test_what_is_done_at_the_hub_is_told_to_the_system_that_the_appeal_came_from(store, tmp_path):
+    """Two ways: what the system says itself is not sent back, what others do to its appeals is."""
+    await happen(store, ticket("GJ-9"), name="hotline")
+    asked = Request("张三", "k1", b"d", Action.RESOLVE, note="已修，回访 13812345678")
+    await store.actions.act(asked, 1, lambda before, _: replace(before, status=Status.RESOLVED))
+    request = {"url": "{external_id}", "body": {"s": "{status}", "what": "{action}", "who": "{actor}", "why": "{note}"}}
+    async with receiving() as receiver:
+        await told(store, pushed(tmp_path, f"{receiver.url}/orders/", request, only={}))
+
+        assert [one.path for one in receiver.upstream.asked] == ["/orders/GJ-9"]
+        assert orjson.loads(receiver.upstream.bodies[0]) == {
+            "s": "06",
+            "what": "RESOLVE",
+            "who": "张三",
+            "why": "已修，回访 138****5678",
+        }
 
 
 async def test_an_error_inside_a_200_is_a_failure_with_its_reason(store, tmp_path):

@@ -21,7 +21,7 @@ from tests.schema.conftest import Client, appeal, running, serve
 from tests.schema.test_property import FILTERS, SCALARS
 
 EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
-COMPILED = ["appeals", "appeal", "appealByExternalId", "appealStatistics"]
+COMPILED = ["appeals", "appeal", "appealByExternalId", "appealStatistics", "node", "nodes"]
 EVERYTHING = """
 fragment Whole on Appeal {
   __typename id externalId version firstServedAt lastServedAt appealNo title content kind kindText status
@@ -34,7 +34,14 @@ fragment Whole on Appeal {
   statusLabel kindLabel urgencyLabel channelLabel satisfactionLabel statusEn: statusLabel(locale: EN)
   location { __typename address longitude latitude } reporter { name phone } events { at text by status statusText }
   source { __typename id name title class integration department connector active configurationError }
+  changes(first: 1) { __typename nodes { ...Told } edges { cursor node { number } } pageInfo { ...Where } }
+  none: changes(first: 0, after: null) { nodes { id } pageInfo { ...Where } }
+  all: changes { nodes { id fields { f: field before after __typename } } pageInfo { hasNextPage } }
 }
+fragment Told on Change {
+  __typename id number type at version fields { field before after } source { id name title class connector active }
+}
+fragment Where on PageInfo { hasNextPage hasPreviousPage startCursor endCursor __typename }
 """
 
 
@@ -77,7 +84,7 @@ async def test_any_page_and_the_one_after_it_are_answered_the_same(city, walked,
       appeals(filter: $f, orderBy: $o, {size}: $n, {cursor}: $c) {{
         edges {{ cursor node {{ ...Whole }} }}
         again: nodes {{ a: title b: title source {{ name @include(if: $names) }} source {{ t: title }} }}
-        pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor __typename }}
+        pageInfo {{ hasNextPage hasPreviousPage startCursor endCursor __typename }} total: totalCount
       }} }} {EVERYTHING}"""
 
     body = await same(city, walked, query, **variables)
@@ -122,16 +129,70 @@ async def test_a_directive_decides_anew_for_each_value_of_its_variable(city, wal
         assert ("title" in body["data"]["appeals"]["nodes"][0]) is each
 
 
+BESIDES = """query Q($f: AppealFilter) { appeals(filter: $f, first: 2) { totalCount nodes { title }
+    degradedSources { __typename code since source { id name title class integration active } } }
+  appealStatistics(filter: $f) { count degradedSources { since source { name } } } }"""
+
+
+@EXAMPLES
+@given(wanted=FILTERS)
+async def test_what_is_asked_besides_rows_is_answered_the_same(city, walked, wanted):
+    await same(city, walked, BESIDES, f=wanted)
+
+
 async def test_what_needs_resolvers_goes_the_ordinary_way_beside_what_does_not(city, walked):
     body = await same(
         city,
         walked,
         """{ plain: appeals(first: 2) { nodes { title } }
              counted: appeals(first: 2) { totalCount nodes { title source { health { served } } } }
-             nested: appeals(first: 2) { nodes { changes { nodes { number } } } } }""",
+             nested: appeals(first: 2) { nodes { changes(after: "1") { nodes { number appeal { id } } } } } }""",
     )
 
     assert body["data"]["counted"]["totalCount"] == 40
+
+
+async def test_a_number_alone_reads_no_appeals(city, walked):
+    query = "query Q($f: AppealFilter) { appeals(filter: $f) { __typename totalCount } }"
+    asked = orjson.dumps({"query": query, "extensions": {"plan": True}})
+
+    for wanted in ({}, {"status": ["CLOSED"]}, {"text": "路灯"}, {"overdue": True}):
+        await same(city, walked, query, f=wanted)
+    (plan,) = (await city.post(asked)).body["extensions"]["plan"]
+
+    assert plan["compiled"] is True
+    assert all("from appeal" not in statement for statement in plan["statements"])
+
+
+IDS = st.sampled_from(
+    [
+        *(f"Appeal:{number}" for number in (*range(1, 9), 999_999, 2**63)),
+        *("RejectedTicket:1", "Change:3", "Change:999", "Source:lift", "Source:nobody", "nothing"),
+    ]
+)
+
+
+@EXAMPLES
+@given(
+    one=IDS, several=st.lists(IDS, max_size=5) | st.lists(IDS.filter(lambda it: it.startswith("Appeal")), max_size=5)
+)
+async def test_whatever_ids_name_is_answered_the_same(city, walked, one, several):
+    query = f"""query Q($one: ID!, $several: [ID!]!) {{
+      node(id: $one) {{ __typename ...Whole ... on Source {{ title }} ... on Node {{ again: id }} }}
+      nodes(ids: $several) {{ id ... on Appeal {{ title source {{ name }} }} ... on Change {{ number }} __typename }}
+    }} {EVERYTHING}"""
+
+    await same(city, walked, query, one=one, several=several)
+
+
+async def test_changes_come_with_their_appeals_in_one_statement(city):
+    query = "{ appeals(first: 3) { nodes { id changes(first: 2) { nodes { number type } } } } }"
+    asked = orjson.dumps({"query": query, "extensions": {"plan": True}})
+
+    (plan,) = (await city.post(asked)).body["extensions"]["plan"]
+
+    assert plan["compiled"] is True
+    assert len(plan["statements"]) == 1
 
 
 GROUPED = """query Q($f: AppealFilter, $by: [AppealDimension!], $bucket: TimeBucket, $moment: AppealMoment! = CREATED,
@@ -238,14 +299,17 @@ async def test_counts_are_of_this_moment_after_every_change(own_store):
 
 
 async def test_whoever_develops_can_ask_how_each_field_was_answered(city, production):
-    query = "{ plain: appeals(first: 1) { nodes { title } } counted: appeals { totalCount } lastChangeNumber }"
+    query = """{ plain: appeals(first: 1) { nodes { title } } walked: appeals { nodes { source { aliasOf { id } } } }
+      lastChangeNumber counted: appeals { totalCount } }"""
     asked = orjson.dumps({"query": query, "extensions": {"plan": True}})
 
-    plain, counted = (await city.post(asked)).body["extensions"]["plan"]
+    plain, walked, counted = (await city.post(asked)).body["extensions"]["plan"]
 
     assert (plain["path"], plain["compiled"]) == (["plain"], True)
     assert plain["statements"][0].startswith("select a.title from (select a.created_at, a.id, a.title from appeal a")
-    assert (counted["path"], counted["compiled"], counted["statements"]) == (["counted"], False, [])
+    assert (walked["path"], walked["compiled"], walked["statements"]) == (["walked"], False, [])
+    assert counted["compiled"]
+    assert not any("limit" in statement for statement in counted["statements"])
     assert "extensions" not in (await production.post(asked)).body
     assert "extensions" not in (await city.ask(query)).body
 

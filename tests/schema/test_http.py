@@ -189,7 +189,7 @@ class Leaky(Reads):
 
 @pytest.fixture(scope="module")
 async def leaky():
-    nothing = SimpleNamespace(reads=Leaky(), quick=None, counted=None)
+    nothing = SimpleNamespace(reads=Leaky(), quick=None, counted=None, keys=None)
     app = create_app(nothing, limits=Limits(time=timedelta(milliseconds=100)))
     async with running(app) as client:
         yield client

@@ -459,5 +459,4 @@ async def test_a_page_costs_one_query_a_kind_of_thing_however_long_it_is(own_sto
     assert len(reply.data["appeals"]["nodes"]) == 40
     # The page; sources, twice at most, for edges and nodes may come apart; their health in two; changes; their appeals.
     assert several <= 9
-    assert len(statements) == 1
-    assert "count(*)" in statements[0]
+    assert not any("order by" in statement for statement in statements)

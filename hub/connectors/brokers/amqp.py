@@ -22,7 +22,8 @@ from yarl import URL
 
 from hub.connectors.brokers.base import Message, Passing
 from hub.connectors.brokers.options import BrokerOptions
-from hub.connectors.brokers.wire import Site, asking, part, refuse_forbidden
+from hub.connectors.brokers.wire import Site, asking, part
+from hub.connectors.guard import refuse_forbidden
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
 # What it has to say, its exceptions say as well.
@@ -40,7 +41,7 @@ async def open_queue(options: BrokerOptions, site: Site) -> AsyncIterator["AmqpQ
     connection = Connection(_url(options, site), context=site.tls, transport_factory=_Transport())
     try:
         async with asking(site, _explain):
-            await refuse_forbidden(site)
+            await refuse_forbidden(site.host)
             await connection.connect()
             channel = await _declared(connection, options, site)
         yield AmqpQueue(channel, options.queue or "", site)

@@ -16,7 +16,8 @@ from hub.connectors.brokers import mqtt_packets as packets
 from hub.connectors.brokers.base import Message, Passing, TooLarge, bounded
 from hub.connectors.brokers.mqtt_packets import Malformed, Publication
 from hub.connectors.brokers.options import BrokerOptions
-from hub.connectors.brokers.wire import Site, asking, part, refuse_forbidden
+from hub.connectors.brokers.wire import Site, asking, part
+from hub.connectors.guard import refuse_forbidden
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
 _AROUND = 128 * 1024  # what a packet may hold beside its body: topic and properties
@@ -32,7 +33,7 @@ _QUOTA = 0x97
 @asynccontextmanager
 async def open_queue(options: BrokerOptions, site: Site) -> AsyncIterator["MqttQueue"]:
     async with asking(site, _explain):
-        await refuse_forbidden(site)
+        await refuse_forbidden(site.host)
         reader, writer = await asyncio.open_connection(site.host, site.port, ssl=site.tls)
     queue = MqttQueue(reader, writer, options, site)
     try:

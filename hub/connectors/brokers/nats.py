@@ -23,7 +23,8 @@ from nats.protocol.parser import AWAITING_CONTROL_LINE, Parser
 
 from hub.connectors.brokers.base import Message, bounded
 from hub.connectors.brokers.options import BrokerAuth, BrokerOptions
-from hub.connectors.brokers.wire import Site, asking, connection_error, part, refuse_forbidden
+from hub.connectors.brokers.wire import Site, asking, connection_error, part
+from hub.connectors.guard import refuse_forbidden
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
 # What it has to say, its exceptions say as well.
@@ -46,7 +47,7 @@ async def open_queue(options: BrokerOptions, site: Site) -> AsyncIterator["NatsQ
     client = _Client(site)
     try:
         async with asking(site, client.explain):
-            await refuse_forbidden(site)
+            await refuse_forbidden(site.host)
             await client.open(options)
             stream = client.jetstream(timeout=site.timeout)
             info = await _consumer(stream, options, site)

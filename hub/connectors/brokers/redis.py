@@ -16,7 +16,8 @@ from redis.asyncio.connection import Connection
 
 from hub.connectors.brokers.base import Message, Passing, TooLarge
 from hub.connectors.brokers.options import BrokerOptions
-from hub.connectors.brokers.wire import Site, asking, part, refuse_forbidden
+from hub.connectors.brokers.wire import Site, asking, part
+from hub.connectors.guard import refuse_forbidden
 from hub.connectors.masking import excerpt
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
@@ -38,7 +39,7 @@ async def open_queue(options: BrokerOptions, site: Site) -> AsyncIterator["Redis
     try:
         queue = RedisQueue(connection, options, site)
         async with asking(site, _explain):
-            await refuse_forbidden(site)
+            await refuse_forbidden(site.host)
             await connection.connect()  # type: ignore[no-untyped-call]  # as redis has it
             await queue.join()
             await queue.claim()

@@ -1,7 +1,6 @@
 """Reach a broker: never where clouds keep their credentials, never for longer than allowed, and say what went wrong."""
 
 import asyncio
-import socket
 import ssl
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager, suppress
@@ -11,7 +10,6 @@ from typing import TypeAlias
 from urllib.parse import unquote, urlsplit
 
 from hub.connectors.brokers.options import SCHEMES, SECURE, BrokerOptions
-from hub.connectors.guard import is_forbidden
 from hub.connectors.tls import Tls
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
@@ -99,15 +97,6 @@ def connection_error(site: Site, error: BaseException) -> SourceError:
     if isinstance(error, OSError):
         return SourceUnavailable(f"{site.place}: no connection ({error.strerror or type(error).__name__})")
     return SourceUnavailable(f"{site.place}: the connection failed ({type(error).__name__})")
-
-
-async def refuse_forbidden(site: Site) -> None:
-    """Resolve the broker's name, and raise SourceRefused where it leads to an address that is never asked."""
-    loop = asyncio.get_running_loop()
-    found = await loop.getaddrinfo(site.host, site.port, type=socket.SOCK_STREAM)
-    for address in {str(where[0]) for *_, where in found}:
-        if is_forbidden(address):
-            raise SourceRefused(f"leads to {address}, which is never asked: cloud metadata lives there")
 
 
 async def part(goodbye: Awaitable[object]) -> None:

@@ -1,7 +1,5 @@
 """Read where a database is, and which driver speaks to it."""
 
-import asyncio
-import socket
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Any
@@ -10,8 +8,8 @@ import sqlalchemy as sa
 from sqlalchemy.exc import ArgumentError, NoSuchModuleError
 
 from hub.connectors.extras import needs
-from hub.connectors.guard import is_forbidden
-from hub.errors import OptionsError, SourceRefused, SourceUnavailable
+from hub.connectors.guard import refuse_forbidden
+from hub.errors import OptionsError
 
 _DRIVERS = {
     "postgresql": ("asyncpg", ""),
@@ -101,15 +99,8 @@ def _unknown(name: str, driver: str) -> str:
 
 async def look_up(url: sa.URL) -> None:
     """Make sure that no name leads to where clouds keep their credentials. Raises SourceError."""
-    loop = asyncio.get_running_loop()
     for host in _hosts(url):
-        try:
-            found = await loop.getaddrinfo(host, None, type=socket.SOCK_STREAM)
-        except (OSError, UnicodeError):
-            raise SourceUnavailable(f"no address is known of {host}") from None
-        for *_, where in found:
-            if is_forbidden(str(where[0])):
-                raise SourceRefused(f"{where[0]} is never asked: cloud metadata lives there")
+        await refuse_forbidden(host)
 
 
 def _hosts(url: sa.URL) -> list[str]:

@@ -16,6 +16,7 @@ from aioftp.common import Code
 from hub.connectors.folders.base import Kind, Listed, Names, free_name, joined, paced, whole
 from hub.connectors.folders.listings import Line, list_line
 from hub.connectors.folders.servers import Server
+from hub.connectors.guard import refuse_forbidden
 from hub.connectors.masking import excerpt
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
@@ -91,6 +92,7 @@ async def opened(server: Server) -> AsyncIterator["FtpFolder"]:
     try:
         with _said(server, names, f"{where.server} lets nobody in"):
             async with asyncio.timeout(server.patience):
+                await refuse_forbidden(where.host)
                 await client.connect(where.host, where.port or aioftp.DEFAULT_PORT)
                 if context and not implicit:
                     await client.upgrade_to_tls(context)

@@ -11,6 +11,7 @@ from asyncssh.constants import FILEXFER_TYPE_DIRECTORY, FILEXFER_TYPE_REGULAR, F
 
 from hub.connectors.folders.base import Kind, Listed, Names, free_name, joined, paced, whole
 from hub.connectors.folders.servers import Server
+from hub.connectors.guard import refuse_forbidden
 from hub.connectors.masking import excerpt
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
@@ -42,6 +43,7 @@ async def opened(server: Server) -> AsyncIterator["SftpFolder"]:
     login = await asyncio.to_thread(_login, server, watch)  # Opening a key takes long, as it should.
     with _told(server, watch):
         async with asyncio.timeout(server.patience):
+            await refuse_forbidden(server.where.host)
             connection = await asyncssh.connect(**login)
     async with connection:
         with _told(server, watch):
