@@ -171,7 +171,9 @@ class Appeal:
     status_text: str | None = None
     status_note: str | None = None
     urgency: Urgency = Urgency.NORMAL
+    urgency_text: str | None = None
     channel: Channel = Channel.UNKNOWN
+    channel_text: str | None = None
     origin_hotline: str | None = None
     is_secret: bool = False
     reporter_name: str | None = None
@@ -190,6 +192,7 @@ class Appeal:
     public_reply: str | None = None
     is_resolved: bool | None = None
     satisfaction: Satisfaction = Satisfaction.NONE
+    satisfaction_text: str | None = None
     duplicate_of: str | None = None
     support_count: int | None = None
     attachments: list[str] = field(default_factory=list)
@@ -319,8 +322,9 @@ class Action(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a key lets its holder do, beyond reading."""
+    """What a caller of the API may do. Every key may read."""
 
+    APPEALS_READ = "appeals:read"
     APPEALS_WRITE = "appeals:write"
     SOURCES_MANAGE = "sources:manage"
 

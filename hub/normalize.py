@@ -5,7 +5,8 @@ and hand it from step to step (`Mapping.code` shows them). Beside the rules four
 
 - an appeal without a title gets the first 40 characters of its content as one; without either it is rejected;
 - `updated_at` is `created_at` where the source has none, never the hub's own time;
-- `status_text` and `kind_text` hold the source's own word, unless a rule of their own gives another;
+- `status_text` and its like (of kind, urgency, channel and satisfaction) hold the source's own word, unless a rule of
+  their own gives another;
 - titles, names and other lines are cut after 500 characters, contents and results after 50,000.
 """
 
@@ -44,7 +45,8 @@ _PERSONAL_NUMBER = re.compile(r"(?<!\d)(?:1[3-9]\d{9}|\d{17}[\dXx])(?!\d)", re.A
 _QUOTED_LENGTH = 60
 _MOST_EVENTS = 1_000
 _BEGINNING = datetime(1, 1, 1, tzinfo=UTC)
-_WORDS = ("status", "kind")  # the fields beside which the source's own word is kept, where there is a NAME_text
+# The fields beside which the source's own word is kept, where there is a NAME_text.
+_WORDS = ("status", "kind", "urgency", "channel", "satisfaction")
 _IS_SHORT = f"len(value) <= {steps.LONGEST_LINE} and value.isprintable()"
 _IS_LINE = f"(value.__class__ is str and value and {_IS_SHORT})"
 _FITS: Table[Step, str] = {

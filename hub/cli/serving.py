@@ -14,7 +14,7 @@ import uvicorn
 
 from hub.cli import logs, settings
 from hub.cli.asked import Asked, opened
-from hub.cli.connections import Connection
+from hub.cli.connections import Connection, Socket
 from hub.cli.stopping import Stopped, until_stopped
 from hub.cli.voice import answer, counted
 from hub.config import Config
@@ -42,6 +42,7 @@ def serve(asked: Asked, host: str, port: int, concurrency: int | None) -> int:
     # What cannot be meant is told before anything is started.
     settings.limits(os.environ)
     settings.documents(os.environ)
+    settings.anybody(os.environ)
     logs.configure(asked, logging.INFO, config.secrets)
     # Listening comes first: a port that is taken is told before a database is started.
     with _listening(host, port) as listener:
@@ -84,6 +85,7 @@ async def _serve(asked: Asked, config: Config, listener: socket.socket, concurre
             subgraph=settings.subgraph(os.environ),
             limits=settings.limits(os.environ),
             documents=settings.documents(os.environ),
+            anybody=settings.anybody(os.environ),
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(_api(app, listener, announce))
@@ -172,7 +174,7 @@ class _Server(uvicorn.Server):
                 access_log=False,
                 server_header=False,
                 lifespan="on",
-                ws="websockets-sansio",  # What "auto" picks is deprecated by its own library.
+                ws=Socket,
                 ws_max_size=_LONGEST_MESSAGE,
                 timeout_graceful_shutdown=_PATIENCE,
             )

@@ -17,7 +17,8 @@ Sign: TypeAlias = Callable[[bytes], str]
 """Write the signature of a text, with its version."""
 
 _TOLD = (
-    *("appeal_no", "status", "status_text", "kind", "kind_text", "topic", "urgency", "channel", "origin_hotline"),
+    *("appeal_no", "status", "status_text", "kind", "kind_text", "topic", "urgency", "urgency_text", "channel"),
+    *("channel_text", "origin_hotline"),
     *("is_secret", "area", "grid", "lead_org", "co_orgs", "created_at", "updated_at", "dispatched_at", "due_at"),
     *("closed_at", "is_resolved", "satisfaction", "duplicate_of", "support_count"),
 )

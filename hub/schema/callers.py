@@ -13,6 +13,7 @@ from starlette.types import Scope
 
 from hub.errors import QueryError
 from hub.schema.limits import RATED, Limits
+from hub.schema.viewers import ANYBODY, Viewer
 
 T = TypeVar("T")
 _REMEMBERED = 10_000
@@ -96,8 +97,10 @@ class Callers:
             _one_less(self._connected, caller)
 
 
-def caller_of(scope: Scope) -> str:
-    """Who asks: the address that a connection comes from, or that a trusted proxy says it comes from."""
+def caller_of(scope: Scope, viewer: Viewer = ANYBODY) -> str:
+    """Who asks: a key that holds, or else the address that a connection comes from, as a trusted proxy says."""
+    if viewer.key is not None:
+        return f"key {viewer.key.id}"
     client = scope.get("client")
     return _network(client[0]) if client else ""
 

@@ -151,6 +151,7 @@ def _grouped(value: Any) -> Any:
 
 _AS_IT_IS = frozenset({
     "externalId", "version", "title", "appealNo", "kindText", "content", "statusText", "statusNote",
+    "urgencyText", "channelText", "satisfactionText",
     "originHotline", "isSecret", "respondent", "grid", "result", "publicReply", "isResolved", "supportCount",
     "attributes",
 })  # fmt: skip

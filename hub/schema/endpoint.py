@@ -3,7 +3,7 @@
 import hashlib
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import replace
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from importlib.resources import files
 from typing import Any, NamedTuple
 
@@ -23,12 +23,12 @@ from hub.schema.negotiation import EVENTS, GRAPHQL_JSON, Wishes, wishes
 from hub.schema.operations import read_operation
 from hub.schema.requests import BadRequest, read_request
 from hub.schema.streams import FRAMINGS, Framing, Stream, single
-from hub.schema.viewers import Viewer
+from hub.schema.viewers import ANYBODY, Viewer
 
 _PLAIN = {b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"}
 _UNUSUAL = {b"content-encoding", b"apollo-federation-include-trace"}
 _NUL = b"\\u0000"  # the only way in which JSON can say U+0000
-_STATUS = {"TIMEOUT": 503}
+_STATUS = {"TIMEOUT": 503, "UNAUTHENTICATED": 401, "FORBIDDEN": 403}
 _QUERIES = frozenset({OperationType.QUERY})
 _ANSWERED_ONCE = frozenset({OperationType.QUERY, OperationType.MUTATION})
 _EVERY_KIND = frozenset(OperationType)
@@ -59,7 +59,7 @@ class Endpoint:
         self._callers = callers
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        caller = caller_of(scope)
+        caller = await self._caller(scope)
         try:
             self._callers.enter(caller)
         except QueryError as error:
@@ -71,6 +71,15 @@ class Endpoint:
             self._callers.leave(caller)
         if response is not None:
             await response(scope, receive, send)
+
+    async def _caller(self, scope: Scope) -> str:
+        """Who is counted: a key counts for itself, a false one for where it comes from."""
+        authorization = next((value for name, value in scope["headers"] if name == b"authorization"), None)
+        try:
+            viewer = await self._execution.recognize(authorization and authorization.decode("latin-1"))
+        except HubError:
+            viewer = ANYBODY  # what is wrong with the key is told when the request is answered
+        return caller_of(scope, viewer)
 
     async def _ask(self, scope: Scope, receive: Receive, send: Send) -> ASGIApp | None:
         """What answers the request; None when it is answered already."""
@@ -89,8 +98,8 @@ class Endpoint:
         if message.get("more_body") or not body or len(body) > self._execution.limits.body or _NUL in body:
             return None
         try:
-            await self._execution.recognize(form.authorization)
-            operation = read_operation(orjson.loads(body), self._documents)
+            viewer = await self._execution.recognize(form.authorization)
+            operation = replace(read_operation(orjson.loads(body), self._documents), viewer=viewer)
         except (orjson.JSONDecodeError, HubError):
             return None
         return None if operation.plan else await self._execution.take_shortcut(operation)
@@ -106,7 +115,7 @@ class Endpoint:
             if isinstance(asked, list):
                 _check_batch(len(asked), self._execution.limits.batch)
                 operations = [self._read(one, viewer) for one in asked]
-                return await self._answer_batch(operations, caller_of(request.scope), form)
+                return await self._answer_batch(operations, caller_of(request.scope, viewer), form)
             trace = request.headers.get("apollo-federation-include-trace") == "ftv1"
             return await self._answer(replace(self._read(asked, viewer), trace=trace), request, wished, form)
         except BadRequest as bad:
@@ -140,7 +149,7 @@ class Endpoint:
             answer = refused.answer
         else:
             if prepared.kind is OperationType.SUBSCRIPTION and wished.stream:
-                return self._stream(prepared, caller_of(request.scope), FRAMINGS[wished.stream])
+                return self._stream(prepared, caller_of(request.scope, operation.viewer), FRAMINGS[wished.stream])
             answer = await self._execution.execute(prepared)
         if wished.streamed:
             return Stream(single(answer), FRAMINGS[EVENTS])
@@ -153,7 +162,8 @@ class Endpoint:
             self._callers.check_following(caller)
         except QueryError as error:
             raise BadRequest(429, error) from None
-        return Stream(self._callers.following(caller, self._execution.follow(prepared)), framing)
+        answers = self._callers.following(caller, self._execution.follow(prepared))
+        return Stream(answers, framing, check=partial(self._execution.again, prepared.operation.viewer))
 
     async def _answer_batch(self, operations: Sequence[Operation], caller: str, form: _Form) -> Response:
         """Answer operations one after the other: a batch is no way round what a caller may do."""

@@ -4,7 +4,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Collection, Iterable, Mapping
 from contextlib import aclosing
 from dataclasses import dataclass, replace
-from functools import lru_cache
+from functools import lru_cache, partial
 from inspect import isawaitable
 from typing import Any
 
@@ -29,6 +29,7 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from hub.errors import HubError, QueryError
+from hub.model import Scope
 from hub.schema import problems
 from hub.schema.context import Context
 from hub.schema.cost import check_cost
@@ -37,6 +38,7 @@ from hub.schema.federation import Subgraph
 from hub.schema.limits import Limits, check_size
 from hub.schema.live import Live
 from hub.schema.schema import core_schema, schema
+from hub.schema.shared import Shared, depends_on_variables
 from hub.schema.shortcut import Shortcut
 from hub.schema.tracing import Trace
 from hub.schema.viewers import ANYBODY, Viewer, Viewers
@@ -130,10 +132,12 @@ class Execution:
         compiler: Compiler | None = None,
         of: Subgraph | None = None,
         store: Store | None = None,
+        anybody: Viewer = ANYBODY,
     ) -> None:
         """In production no schema is told, except to the gateway of a `subgraph`.
 
         `of` is another schema than the hub's own. Without a `store` nothing can be changed, and nobody is known.
+        `anybody` is whoever brings no key.
         """
         self.limits = limits
         self.production = production
@@ -141,10 +145,11 @@ class Execution:
         self._reads = reads
         self._live = live
         self._store = store
-        self._viewers = Viewers(store.keys) if store else None
+        self._viewers = Viewers(store.keys, anybody) if store else None
         self._compiler = compiler or Compiler(None)
         self._schema = core_schema(of or schema())
         self._executor = (of or schema()).execution_context_class
+        self._shared = Shared[Answer]()
         self._documents = lru_cache(_REMEMBERED)(self._read)
         self._shortcuts = lru_cache(_REMEMBERED)(self._shortcut)
 
@@ -152,15 +157,21 @@ class Execution:
         """Who sent this Authorization header. Raises QueryError UNAUTHENTICATED."""
         return await self._viewers.recognize(authorization) if self._viewers else ANYBODY
 
+    async def again(self, viewer: Viewer) -> Viewer:
+        """The same viewer as they are now. Raises QueryError UNAUTHENTICATED where their key does not hold any more."""
+        return await self._viewers.again(viewer) if self._viewers else viewer
+
     async def take_shortcut(self, operation: Operation) -> Answer | None:
         """Answer a query at once where that is possible; None where it must be prepared and executed."""
+        if Scope.APPEALS_READ not in operation.viewer.scopes:
+            return None
         shortcut = self._shortcuts(operation.query, operation.name)
         if shortcut is None:
             return None
         try:
             variables = shortcut.variables(operation.variables)
             async with asyncio.timeout(self.limits.time.total_seconds()):
-                return Answer([], await shortcut.answer(self._context(), variables))
+                return Answer([], await shortcut.answer(self._context(operation.viewer), variables))
         except TimeoutError:
             return self._late()
         except Exception:  # noqa: BLE001  # whatever it was, the ordinary execution meets it too, and tells of it
@@ -177,8 +188,12 @@ class Execution:
             return None
 
     def prepare(self, operation: Operation, kinds: Collection[OperationType]) -> Prepared:
-        """Parse, measure, choose, validate. Raises Refused, also for an operation of another kind than `kinds`."""
+        """Parse, measure, choose, validate. Raises Refused, also for an operation of another kind than `kinds`.
+
+        Whatever is asked, the answer tells of appeals or of the hub: who may not read is answered nothing.
+        """
         try:
+            operation.viewer.require(Scope.APPEALS_READ)
             document = self._documents(operation.query)
             definition = _chosen(document.node, operation.name, kinds)
             if document.faults:
@@ -251,25 +266,27 @@ class Execution:
         if isinstance(events, ExecutionResult):
             yield _unanswered(events.errors or ())
             return
+        operation = prepared.operation
+        alone = depends_on_variables(prepared.document, prepared.definition)
         try:
             async with aclosing(events):  # type: ignore[type-var]  # a generator, of which graphql-core says less
                 async for event in events:
-                    yield await self._answer_event(executor, event)
+                    viewer = await self.again(operation.viewer)
+                    make = partial(self._answer_event, executor, event, viewer)
+                    # Whatever an answer may depend on stands here: nobody is answered as somebody else.
+                    same = (operation.query, operation.name, viewer.key and viewer.key.id, viewer.scopes, event.number)
+                    yield await (make() if alone else self._shared.get(same, make))
         except HubError as error:
             yield _unanswered([GraphQLError(str(error), original_error=error)])
 
-    async def _answer_event(self, executor: Executor[Any], event: Any) -> Answer:
-        """Answer one event with a context of its own: a subscription outlives what was loaded, and the viewer's key.
-
-        Raises QueryError UNAUTHENTICATED where the viewer's key does not hold any more.
-        """
+    async def _answer_event(self, executor: Executor[Any], event: Any, viewer: Viewer) -> Answer:
+        """Answer one event with a context of its own: a subscription outlives what was loaded for the last one."""
         own = executor.build_per_event_executor(event)
-        viewer = executor.context_value.viewer
-        own.context_value = self._context(await self._viewers.again(viewer) if self._viewers else viewer)
+        own.context_value = self._context(viewer)
         result = execute_subscription_event(own)
         return _answer(await result if isawaitable(result) else result)
 
-    def _context(self, viewer: Viewer = ANYBODY) -> Context:
+    def _context(self, viewer: Viewer) -> Context:
         return Context(self._reads, self._live, self._compiler, viewer=viewer, store=self._store)
 
     def _arguments(self, prepared: Prepared) -> dict[str, Any]:

@@ -69,29 +69,32 @@ class Compiler:
         try:
             match wanted:
                 case AppealWanted():
-                    return partial(self._one, quick, wanted, self._appeal(nodes, scope))
+                    return partial(self._one, quick, wanted, self._appeal(nodes, scope, context))
                 case ThingsWanted(ids):
                     keys = numbers(ids, "Appeal")
                     if len(keys) < sum(one is not None for one in ids):
                         return None
-                    return partial(self._things, quick, wanted, keys, self._appeal(nodes, scope))
+                    return partial(self._things, quick, wanted, keys, self._appeal(nodes, scope, context))
                 case StatisticsWanted():
-                    plan = self._plan(("counts",), nodes, scope, partial(statistics_plan, kind=kind))
+                    plan = self._plan(("counts",), nodes, scope, context, partial(statistics_plan, kind=kind))
                     return partial(self._counts, counted, wanted, plan, context)
             query = wanted.fetch.query
             shape = ("page", query.order, query.backward)
-            plan = self._plan(shape, nodes, scope, partial(page_plan, kind=kind, query=query))
+            plan = self._plan(shape, nodes, scope, context, partial(page_plan, kind=kind, query=query))
             return partial(self._page, quick, wanted, plan, context)
         except NotCompilable:
             return None
 
-    def _appeal(self, nodes: Sequence[FieldNode], scope: Scope) -> Plan:
+    def _appeal(self, nodes: Sequence[FieldNode], scope: Scope, context: Context) -> Plan:
         # Of an interface, the nodes may be asked for other types as well.
         kind = cast("GraphQLObjectType", scope.schema.type_map["Appeal"])
-        return self._plan(("one",), nodes, scope, partial(appeal_plan, kind=kind))
+        return self._plan(("one",), nodes, scope, context, partial(appeal_plan, kind=kind))
 
-    def _plan(self, shape: tuple[Any, ...], nodes: Sequence[FieldNode], scope: Scope, make: Make) -> Plan:
-        key = (shape, id(nodes[0]))
+    def _plan(
+        self, shape: tuple[Any, ...], nodes: Sequence[FieldNode], scope: Scope, context: Context, make: Make
+    ) -> Plan:
+        # What a viewer may see can decide what is written: a plan is for those who may do the same.
+        key = (shape, context.viewer.scopes, id(nodes[0]))
         known = self._plans.get(key, [])
         for plan in known:
             if plan.serves(nodes, scope.variables):

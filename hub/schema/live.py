@@ -108,11 +108,17 @@ class _Subscriber:
             if change.number <= self._queued:
                 continue
             if self._queue.full():
-                self._behind = True
+                self._forget()
                 return False
             self._queue.put_nowait(change)
             self._queued = change.number
         return True
+
+    def _forget(self) -> None:
+        """Keep nothing for a reader that may never read again; where it goes on, it knows."""
+        self._behind = True
+        while not self._queue.empty():
+            self._queue.get_nowait()
 
     async def changes(self) -> AsyncGenerator[Change, None]:
         while not self._behind:

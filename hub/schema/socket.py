@@ -27,6 +27,7 @@ from hub.schema.viewers import ANYBODY
 
 PROTOCOL = "graphql-transport-ws"
 PATIENCE = timedelta(seconds=10)
+LOOK_AGAIN = timedelta(seconds=20)
 _EVERY_KIND = frozenset(OperationType)
 
 
@@ -50,7 +51,10 @@ class Sockets:
         *,
         origins: Collection[str] = (),
         patience: timedelta = PATIENCE,
+        look_again: timedelta = LOOK_AGAIN,
     ) -> None:
+        """`patience` is how long a client may take to begin, `look_again` how often its key is asked for meanwhile."""
+        self._look_again = look_again
         self._execution = execution
         self._documents = documents
         self._callers = callers
@@ -72,7 +76,8 @@ class Sockets:
         try:
             with self._callers.connected(caller):
                 await socket.accept(PROTOCOL)
-                await _Conversation(socket, self._execution, self._documents, self._callers).hold(self._patience)
+                conversation = _Conversation(socket, self._execution, self._documents, self._callers)
+                await conversation.hold(self._patience, self._look_again)
         except QueryError as error:
             refused = Answer([problems.refusal(error)], refused=True)
             await socket.send_denial_response(Response(orjson.dumps(refused.body), 429, media_type="application/json"))
@@ -96,8 +101,8 @@ class _Conversation:
         self._viewer = ANYBODY
         self._tasks: dict[str, asyncio.Task[None]] = {}
 
-    async def hold(self, patience: timedelta) -> None:
-        impatient = asyncio.create_task(self._expect_init(patience))
+    async def hold(self, patience: timedelta, look_again: timedelta) -> None:
+        impatient = asyncio.create_task(self._expect_init(patience, look_again))
         try:
             while (message := await self._socket.receive())["type"] == "websocket.receive":
                 await self._hear(self._read(message))
@@ -111,10 +116,21 @@ class _Conversation:
                 task.cancel()
             await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _expect_init(self, patience: timedelta) -> None:
+    async def _expect_init(self, patience: timedelta, look_again: timedelta) -> None:
+        """Close the socket of whoever does not begin, and later of whoever loses their key, also while all is quiet."""
         await asyncio.sleep(patience.total_seconds())
         if not self._acknowledged:
             await self._close(4408, "Connection initialisation timeout")
+            return
+        while self._viewer.key is not None:
+            try:
+                await self._execution.again(self._viewer)
+            except QueryError as error:
+                await self._close(4403, f"Forbidden: {error}")
+                return
+            except StoreUnavailable:
+                pass  # Whoever was known stays known while nobody can be asked.
+            await asyncio.sleep(look_again.total_seconds())
 
     def _read(self, message: Mapping[str, Any]) -> dict[str, Any]:
         text = message.get("text")
@@ -158,6 +174,7 @@ class _Conversation:
             raise Broken(4403, f"Forbidden: {error}") from None
         except StoreUnavailable:
             raise Broken(1013, "the database does not answer") from None
+        self._caller = caller_of(self._socket.scope, self._viewer)
         self._acknowledged = True
         await self._say({"type": "connection_ack"})
 

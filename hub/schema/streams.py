@@ -6,13 +6,14 @@ subscriptions, version 1.0.
 """
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable, Mapping
 from datetime import timedelta
 from typing import Any, NamedTuple
 
 import orjson
 from starlette.types import Receive, Scope, Send
 
+from hub.errors import QueryError, StoreUnavailable
 from hub.schema import problems
 from hub.schema.execution import Answer
 from hub.schema.negotiation import EVENTS, PARTS
@@ -40,9 +41,16 @@ class Stream:
     """An ASGI application that sends answers as they come, until they end or the client goes."""
 
     def __init__(
-        self, answers: AsyncGenerator[Answer, None], framing: Framing, *, heartbeat: timedelta = HEARTBEAT
+        self,
+        answers: AsyncGenerator[Answer, None],
+        framing: Framing,
+        *,
+        heartbeat: timedelta = HEARTBEAT,
+        check: Callable[[], Awaitable[object]] | None = None,
     ) -> None:
+        """Ask `check` whenever nothing came for a heartbeat: it raises QueryError where the stream has to end."""
         self._answers = answers
+        self._check = check
         self._framing = framing
         self._heartbeat = heartbeat.total_seconds()
 
@@ -71,6 +79,9 @@ class Stream:
                 if gone.done():
                     return
                 if not following.done():
+                    if refused := await self._refused():
+                        yield self._framing.frame(refused)
+                        return
                     yield self._framing.heartbeat
                     continue
                 answer, following = following.result(), None
@@ -83,6 +94,16 @@ class Stream:
             if following is not None:
                 following.cancel()
                 await asyncio.wait({following})
+
+    async def _refused(self) -> Answer | None:
+        try:
+            if self._check is not None:
+                await self._check()
+        except QueryError as error:
+            return Answer([problems.refusal(error)], refused=True)
+        except StoreUnavailable:
+            pass  # Whoever was known stays known while nobody can be asked.
+        return None
 
 
 async def single(answer: Answer) -> AsyncGenerator[Answer, None]:

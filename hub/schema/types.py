@@ -284,7 +284,9 @@ class Appeal(Node):
     status_text: str | None = strawberry.field(description="The source's own word for `status`.")
     status_note: str | None = strawberry.field(description="What the source adds to the status.")
     urgency: Urgency = strawberry.field(description="紧急程度: how pressing it is.")
+    urgency_text: str | None = strawberry.field(description="The source's own word for `urgency`.")
     channel: Channel = strawberry.field(description="受理渠道: how the resident reached the source.")
+    channel_text: str | None = strawberry.field(description="The source's own word for `channel`.")
     origin_hotline: str | None = strawberry.field(description="The hotline first called, where its lines were merged.")
     is_secret: bool = strawberry.field(description="是否保密: whether the resident asked for confidence.")
     respondent: str | None = strawberry.field(description="被诉主体: whom or what it is about.")
@@ -300,6 +302,7 @@ class Appeal(Node):
         description="Whether the resident says it is solved; null if not asked."
     )
     satisfaction: Satisfaction = strawberry.field(description="满意度: what the resident thought of the result.")
+    satisfaction_text: str | None = strawberry.field(description="The source's own word for `satisfaction`.")
     duplicate_of_external_id: str | None = strawberry.field(
         description="并单: the id that its source gives for the appeal that it repeats."
     )

@@ -75,7 +75,7 @@ describe(
         Urgency.CRITICAL: "特急: within 24 hours.",
         Urgency.URGENT: "紧急: before ordinary ones.",
         Urgency.NORMAL: "一般: in its turn.",
-        Urgency.UNKNOWN: "The source's word has no meaning here.",
+        Urgency.UNKNOWN: "The source's word has no meaning here; see `urgencyText`.",
     },
 )
 describe(
@@ -97,7 +97,7 @@ describe(
         Channel.PLATFORM_TRANSFER: "平台转办: passed on by another platform.",
         Channel.MEDIA: "媒体: through the press or social media.",
         Channel.EMAIL: "电子邮件: by e-mail.",
-        Channel.UNKNOWN: "The source does not say, or its word has no meaning here.",
+        Channel.UNKNOWN: "The source does not say, or its word has no meaning here; see `channelText`.",
     },
 )
 describe(
@@ -110,7 +110,7 @@ describe(
         Satisfaction.DISSATISFIED: "不满意: not satisfied.",
         Satisfaction.UNREACHED: "联系不上: could not be reached.",
         Satisfaction.NONE: "未评价: not asked, or no answer.",
-        Satisfaction.UNKNOWN: "The source's word has no meaning here.",
+        Satisfaction.UNKNOWN: "The source's word has no meaning here; see `satisfactionText`.",
     },
 )
 describe(

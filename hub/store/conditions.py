@@ -31,9 +31,9 @@ class Parameters(list[Any]):
         return f"${len(self)}"
 
 
-def conditions(wanted: AppealFilter, bind: Bind, of: str = "appeal") -> list[str]:
-    """The conditions that must all hold; `of` is the appeal's name in the statement."""
-    return list(_conditions(wanted, bind, of))
+def conditions(wanted: AppealFilter, bind: Bind, of: str = "appeal", *, but: str | None = None) -> list[str]:
+    """The conditions that must all hold, but for those on one column; `of` is the appeal's name in the statement."""
+    return list(_conditions(wanted, bind, of, but))
 
 
 def clause(wanted: AppealFilter) -> sa.TextClause:
@@ -56,11 +56,11 @@ def by_one_value_each(wanted: AppealFilter) -> bool:
     return wanted == AppealFilter(**plain)
 
 
-def _conditions(wanted: AppealFilter, bind: Bind, of: str) -> Iterator[str]:
+def _conditions(wanted: AppealFilter, bind: Bind, of: str, but: str | None = None) -> Iterator[str]:
     if wanted == _ANY:
         return
     for name in EQUAL:
-        if values := getattr(wanted, name):
+        if name != but and (values := getattr(wanted, name)):
             yield _one_of(f"{of}.{name}", values, bind)
     if wanted.area:
         yield _either(_begins(f"{of}.area", prefix, bind) for prefix in wanted.area)

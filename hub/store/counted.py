@@ -16,7 +16,8 @@ class Counted:
     """Statistics, exact at every moment: what an appeal is, and its change in the log, are committed together.
 
     So the number of the newest change tells one state of all appeals from every other. It is read before the counting,
-    and what was counted is given out only to those who read the same number later.
+    and what was counted is given out only to those who read the same number later, and ask for the very same: who may
+    see a part of the appeals only must ask for that part, by the filter.
     """
 
     def __init__(self, quick: Quick) -> None:

@@ -6,11 +6,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from hub.model import Degradation, DegradedSource, SourceRecord
+from hub.model import Degradation, DegradedSource, SourceClass, SourceRecord
 from hub.store.tables import lane, source
 
 PATIENCE = 3
 """How many times the pause between two runs may pass without a run that ended well."""
+_GIVE_NO_TICKETS = (SourceClass.REGISTER.value, SourceClass.HUB.value)
 _LEAST = timedelta(minutes=1)  # before that, a source that runs every second is not late
 
 
@@ -19,7 +20,7 @@ def statement(names: Collection[str]) -> sa.Select[Any]:
     found = (
         sa.select(source, *_LANE, sa.func.clock_timestamp().label("now"))
         .select_from(source.outerjoin(lane, lane.c.name == sa.literal("source:") + source.c.name))
-        .where(source.c.active, source.c.source_class != "register")
+        .where(source.c.active, source.c.source_class.not_in(_GIVE_NO_TICKETS))
         .order_by(source.c.name)
     )
     return found.where(source.c.name.in_(names)) if names else found

@@ -57,7 +57,7 @@ def attempts(query: AppealQuery, columns: tuple[str, ...], frequency: Frequency)
         return
     if _in_one_area(query):
         yield _of_area(query, columns)
-    part = _expected(wanted.text, frequency)
+    part = _expected(wanted.text, frequency) if wanted.text else None
     if part is not None and part >= _RARE:
         yield _walk(query, columns, steps=min(_MOST, max(_FEWEST, int(4 * (query.size + 1) / part))))
     alone = wanted == AppealFilter(text=wanted.text)
@@ -101,7 +101,7 @@ def _general(query: AppealQuery, columns: tuple[str, ...]) -> Attempt:
     parameters = Parameters()
     lead = _lead(query)
     keys, bounds = _led(query, parameters.bind, lead)
-    found = conditions(_besides(query, lead), parameters.bind, "a")
+    found = conditions(query.filter, parameters.bind, "a", but=lead)
     return _attempt(query, columns, parameters, keys, bounds, found, anew=not by_one_value_each(query.filter))
 
 
@@ -129,7 +129,7 @@ def _walk(query: AppealQuery, columns: tuple[str, ...], steps: int) -> Attempt:
     parameters = Parameters()
     lead = _lead(query)
     keys, bounds = _led(query, parameters.bind, lead)
-    found = conditions(_besides(query, lead), parameters.bind, "a")
+    found = conditions(query.filter, parameters.bind, "a", but=lead)
     return _attempt(query, columns, parameters, keys, bounds, found, steps=steps, enough=query.size + 1)
 
 
@@ -188,12 +188,6 @@ def _led(query: AppealQuery, bind: Bind, lead: str | None) -> tuple[tuple[str, .
         del bounds[_beyond(query)]
     keys = (lead, key, "id")
     return keys, [*bounds.values(), *_after(query, keys, bind, value)]
-
-
-def _besides(query: AppealQuery, lead: str | None) -> AppealFilter:
-    """What is wanted besides the lead."""
-    others: dict[str, Any] = {lead: ()} if lead else {}
-    return replace(query.filter, **others)
 
 
 def _after(query: AppealQuery, keys: tuple[str, ...], bind: Bind, lead: str | None = None) -> list[str]:
@@ -314,6 +308,7 @@ def _plain(*names: str) -> dict[str, str]:
 COLUMNS: Mapping[str, str] = {
     **_plain(
         "id", "source", "external_id", "version", "title", "status", "appeal_no", "kind", "kind_text", "topic",
+        "urgency_text", "channel_text", "satisfaction_text",
         "content", "status_text", "status_note", "urgency", "channel", "origin_hotline", "is_secret", "reporter_name",
         "reporter_phone", "respondent", "area", "grid", "location_address", "location_longitude", "location_latitude",
         "lead_org", "result", "public_reply", "is_resolved", "satisfaction", "duplicate_of", "support_count",

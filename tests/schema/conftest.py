@@ -62,6 +62,7 @@ def appeal(number: int, **fields: Any) -> Appeal:
         "status_text": "处理中",
         "kind": Kind.COMPLAINT if number % 2 else Kind.HELP,
         "urgency": Urgency.CRITICAL if number == 7 else Urgency.NORMAL,
+        "urgency_text": "急" if number == 7 else None,
         "channel": Channel.PHONE,
         "topic": "城市管理/路灯" if number % 5 == 0 else "物业与住房/电梯",
         "area": ["420802", "420804", "420881"][number % 3],

@@ -5,16 +5,22 @@ from typing import Any
 
 import orjson
 import pytest
-from graphql import parse
+from graphql import FieldNode, OperationDefinitionNode, parse
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from hypothesis_graphql import queries
 
 from hub.app import create_app
 from hub.model import Kind, Status
+from hub.model import Scope as KeyScope
+from hub.schema.context import Context
 from hub.schema.executor import Compiler
+from hub.schema.live import Live
 from hub.schema.schema import core_schema, schema_sdl
+from hub.schema.selections import Scope
 from hub.schema.shortcut import Shortcut
+from hub.schema.types import AppealWanted
+from hub.schema.viewers import Viewer
 from hub.store.store import Store
 from hub.wanted import Bucket, Dimension, Moment
 from tests.schema.conftest import Client, appeal, running, serve
@@ -26,7 +32,8 @@ EVERYTHING = """
 fragment Whole on Appeal {
   __typename id externalId version firstServedAt lastServedAt appealNo title content kind kindText status
   statusText statusNote urgency channel originHotline isSecret respondent grid createdAt updatedAt dispatchedAt dueAt
-  closedAt result publicReply isResolved satisfaction duplicateOfExternalId supportCount attributes
+  urgencyText channelText satisfactionText closedAt result publicReply isResolved satisfaction
+  duplicateOfExternalId supportCount attributes
   topic { __typename text code label zh: label(locale: ZH) en: label(locale: EN) parent { label parent { code } }
     group { code label(locale: EN) } }
   area { __typename code name en: name(locale: EN) parent { code name parent { name } } children { name } }
@@ -324,3 +331,22 @@ async def test_the_plan_tells_counts_from_rollups_and_from_appeals(city):
     statements = {plan["path"][0]: plan["statements"][-1] for plan in plans}
     assert "from rollup where" in statements["rolled"]
     assert "rollup" not in statements["counted"]
+
+
+def test_plans_are_kept_apart_by_what_their_viewers_may_do(city_store):
+    """A plan made for one who may do more is not used for another, in whatever order they come."""
+    document = parse("{ appeal(id: 1) { reporter { name } } }")
+    operation = document.definitions[0]
+    assert isinstance(operation, OperationDefinitionNode)
+    nodes = [node for node in operation.selection_set.selections if isinstance(node, FieldNode)]
+    compiler, scope = Compiler(city_store.quick, city_store.counted), Scope(core_schema(), {}, {})
+
+    def plan(*scopes: KeyScope) -> Any:
+        viewer = Viewer("somebody", frozenset(scopes))
+        context = Context(city_store.reads, Live(city_store.reads), compiler, viewer=viewer)
+        return compiler.start(AppealWanted(1), None, nodes, scope, context).args[-1]
+
+    first, other, again = plan(), plan(*KeyScope), plan()
+
+    assert first is again
+    assert first is not other

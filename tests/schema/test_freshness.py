@@ -56,8 +56,10 @@ async def test_a_source_that_never_worked_because_of_its_entry_says_so(own_store
     assert await why(own_store) == Degradation.MISCONFIGURED
 
 
-async def test_registers_and_sources_that_were_dropped_are_never_behind(own_store):
-    await own_store.lanes.declare([SourceRecord("orgs", "组织", SourceClass.REGISTER)])
+async def test_registers_the_hub_itself_and_sources_that_were_dropped_are_never_behind(own_store):
+    await own_store.lanes.declare(
+        [SourceRecord("orgs", "组织", SourceClass.REGISTER), SourceRecord("hub", "平台", SourceClass.HUB)]
+    )
 
     assert await own_store.reads.degraded_sources() == []
 

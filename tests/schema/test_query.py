@@ -156,7 +156,7 @@ async def test_every_field_of_an_appeal_is_answered(city):
       externalId version appealNo title content kind kindText topic { text } status statusText statusNote urgency
       channel originHotline isSecret respondent area { code } grid leadOrg { name } coOrgs { name } createdAt updatedAt
       dispatchedAt dueAt closedAt result publicReply isResolved satisfaction duplicateOfExternalId supportCount
-      attachments { url } attributes
+      attachments { url } attributes urgencyText channelText satisfactionText
       location { address longitude latitude } reporter { name phone } } }"""
 
     reply = await city.ask(query)
@@ -169,6 +169,9 @@ async def test_every_field_of_an_appeal_is_answered(city):
         "content": "居民反映100%_\\*很急",
         "kind": "COMPLAINT",
         "kindText": None,
+        "urgencyText": "急",
+        "channelText": None,
+        "satisfactionText": None,
         "topic": {"text": "物业与住房/电梯"},
         "status": "RESOLVED",
         "statusText": "处理中",

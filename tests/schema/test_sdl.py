@@ -70,3 +70,42 @@ def test_every_list_says_its_size():
     ]
 
     assert silent == []
+
+
+DEPRECATION = re.compile(r"since \d{4}-\d{2}-\d{2}: use `[^`]+`.*; goes with \d+\.\d+\.\d+")
+
+
+def badly_deprecated(kinds):
+    """What is deprecated without saying since when, what to use instead, and when it goes."""
+    parts = [
+        (f"{kind}.{name}", part.deprecation_reason)
+        for kind in kinds
+        for name, part in {**getattr(kind, "fields", {}), **getattr(kind, "values", {})}.items()
+    ]
+    parts += [
+        (f"{kind}.{name}({one})", argument.deprecation_reason)
+        for kind in kinds
+        for name, field in getattr(kind, "fields", {}).items()
+        for one, argument in getattr(field, "args", {}).items()
+    ]
+    return [place for place, reason in parts if reason is not None and not DEPRECATION.fullmatch(reason)]
+
+
+def test_whatever_is_deprecated_says_since_when_what_to_use_and_when_it_goes():
+    assert badly_deprecated(TYPES) == []
+
+
+def test_a_deprecation_that_says_less_is_found():
+    schema = build_schema("""
+      type Query {
+        good: Int @deprecated(reason: "since 2026-11-25: use `better`; goes with 2.0.0")
+        silent: Int @deprecated
+        undated: Int @deprecated(reason: "use `better`")
+        asked(old: Int @deprecated(reason: "soon")): Kind
+      }
+      enum Kind { GOOD @deprecated(reason: "since 2026-11-25: use `BETTER`, which says more; goes with 2.0.0")
+        BETTER OLD @deprecated(reason: "old") }""")
+
+    found = badly_deprecated([schema.type_map["Query"], schema.type_map["Kind"]])
+
+    assert found == ["Query.silent", "Query.undated", "Kind.OLD", "Query.asked(old)"]

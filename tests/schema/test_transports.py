@@ -132,13 +132,25 @@ async def test_an_error_ends_the_parts_as_a_whole(city):
     assert said.endswith(b"\r\n-----\r\n")
 
 
+async def line(client, query, accept):
+    """A connection on which a query was asked: what is said comes by its reader."""
+    host, port = client.url.removeprefix("http://").split(":")
+    reading, writing = await asyncio.open_connection(host, int(port))
+    body = orjson.dumps({"query": query})
+    head = f"POST /graphql HTTP/1.1\r\nhost: hub\r\naccept: {accept}\r\ncontent-type: {JSON}\r\n"
+    writing.write(f"{head}content-length: {len(body)}\r\n\r\n".encode() + body)
+    return reading, writing
+
+
 async def test_a_client_that_goes_leaves_nothing_behind(client):
+    await client.ask("{ __typename }")
     before = len(asyncio.all_tasks())
     for _ in range(5):
-        async with posting(client, FOLLOW, EVENTS) as answer:
-            await until(answer, b"\n\n")
-            answer.close()
-    async with asyncio.timeout(5):
+        reading, writing = await line(client, FOLLOW, EVENTS)
+        await asyncio.wait_for(reading.readuntil(b'"number":2}}}'), 10)
+        writing.close()
+        await writing.wait_closed()
+    async with asyncio.timeout(10):
         while len(asyncio.all_tasks()) > before:
             await asyncio.sleep(0.01)
 

@@ -7,7 +7,7 @@ import sqlalchemy as sa
 from hub.errors import SchemaTooNew, StoreError
 from hub.store.database import Database, unhurried
 
-HEAD = "0010"
+HEAD = "0011"
 """The newest migration. Known here so that a database that is up to date costs no import of Alembic."""
 
 _LOCK = 0x6875_6201  # "hub", 1: nobody else's advisory lock
