@@ -1,7 +1,9 @@
 """Write the pages of docs/reference from the code they describe: `python docs/generate.py [--check]`."""  # noqa: INP001  # a script, no package
 
 import ast
+import base64
 import inspect
+import json
 import re
 import sys
 import textwrap
@@ -28,6 +30,7 @@ from hub.cli import app
 from hub.config.models import FileKeys, SourceKeys
 from hub.connectors import REGISTRY
 from hub.connectors.base import Options, texts_below
+from hub.endpoints.messages import signer
 from hub.endpoints.options import EndpointKeys
 from hub.mapping.rules import APPEAL, ATTRIBUTES, ENTRY, EVENT, Rule
 from hub.schema.limits import Limits
@@ -500,6 +503,85 @@ def _appeal_type(kind: Any) -> str:
     return {list: "list of text", tuple: "point"}.get(kind) or _type(kind)
 
 
+# ── Messages to endpoints ────────────────────────────────────────────────────────────────────────────────────────────
+
+
+def vectors_json() -> str:
+    """Messages, genuine and not, with what a receiver must say of each."""
+    note = (
+        "Written by docs/generate.py. `valid` is what a receiver must find at the time `now`, with 300 s of tolerance."
+    )
+    facts = {"note": note, "standard": "https://www.standardwebhooks.com, 1.0.0", "vectors": list(_vectors())}
+    return json.dumps(facts, ensure_ascii=False, indent=2) + "\n"
+
+
+def vectors_tsv() -> str:
+    """The vectors that are signed by HMAC, one a line: valid, secret, id, timestamp, signature, now, body in Base64."""
+    lines = []
+    for one in _vectors():
+        if one["algorithm"] == "v1":
+            parts = [one["headers"].get(f"webhook-{part}", "") for part in ("id", "timestamp", "signature")]
+            body = base64.b64encode(one["body"].encode()).decode()
+            lines.append("\t".join([str(one["valid"]).lower(), one["secret"], *parts, str(one["now"]), body]))
+    return "\n".join(lines) + "\n"
+
+
+_SECRET = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"  # noqa: S105  # the one that Standard Webhooks publishes
+_OTHER = "whsec_b3RoZXItc2VjcmV0LW9mLTMyLWJ5dGVzLS0tLS0tLS0="
+_KEY = "whsk_AAECAwQFBgcICQoLDA0ODxAREhMUFRYXGBkaGxwdHh8="
+_PUBLIC = "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="
+_AT = 1614265330
+
+
+def _vectors() -> Iterator[dict[str, Any]]:
+    plain, chinese = '{"test": 2432232314}', '{"type":"appeal.created","data":{"title":"电梯停运\\n3号楼"}}'
+    yield _vector("the one that Standard Webhooks publishes", plain, key="msg_p5jXN8AQM9LWM0D4loKWxJek")
+    yield _vector("Chinese, and a line break, in the body", chinese)
+    yield _vector("an empty body", "")
+    yield _vector("two signatures while keys are exchanged, ours the second", plain, secrets=(_OTHER, _SECRET))
+    yield _vector("a signature of another version beside ours", plain, secrets=(_KEY, _SECRET))
+    yield _vector("at the end of the tolerance", plain, now=_AT + 300)
+    yield _vector("too old", plain, now=_AT + 301, valid=False)
+    yield _vector("from the future", plain, now=_AT - 301, valid=False)
+    yield _vector("signed by another secret", plain, secrets=(_OTHER,), valid=False)
+    yield _vector("another body than was signed", plain, shown='{"test": 2432232315}', valid=False)
+    yield _vector("another id than was signed", plain, changed={"webhook-id": "43"}, valid=False)
+    yield _vector("another time than was signed", plain, changed={"webhook-timestamp": str(_AT + 1)}, valid=False)
+    yield _vector("no signature", plain, changed={"webhook-signature": ""}, valid=False)
+    yield _vector("a time that is none", plain, changed={"webhook-timestamp": "yesterday"}, valid=False)
+    yield _vector("ed25519", plain, algorithm="v1a", secrets=(_KEY,))
+    yield _vector(
+        "ed25519, another body than was signed", plain, algorithm="v1a", secrets=(_KEY,), shown="{}", valid=False
+    )
+
+
+def _vector(  # what a vector may differ in
+    name: str,
+    body: str,
+    *,
+    key: str = "42",
+    secrets: tuple[str, ...] = (_SECRET,),
+    algorithm: str = "v1",
+    now: int = _AT,
+    shown: str | None = None,
+    changed: Mapping[str, str] | None = None,
+    valid: bool = True,
+) -> dict[str, Any]:
+    signed = f"{key}.{_AT}.{body}".encode()
+    signature = " ".join(signer(secret)(signed) for secret in secrets)
+    headers = {"webhook-id": key, "webhook-timestamp": str(_AT), "webhook-signature": signature, **(changed or {})}
+    known = {"secret": _SECRET} if algorithm == "v1" else {"public_key": _PUBLIC}
+    return {
+        "name": name,
+        "algorithm": algorithm,
+        **known,
+        "now": now,
+        "headers": headers,
+        "body": body if shown is None else shown,
+        "valid": valid,
+    }
+
+
 # ── The command, the API, errors, the environment ────────────────────────────────────────────────────────────────────
 
 
@@ -654,6 +736,8 @@ PAGES: dict[str, Callable[[], str]] = {
     "schema.graphql": schema_sdl,
     "errors.md": errors_page,
     "environment.md": environment_page,
+    "signature-vectors.json": vectors_json,
+    "signature-vectors.tsv": vectors_tsv,
 }
 
 if __name__ == "__main__":

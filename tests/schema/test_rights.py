@@ -45,11 +45,16 @@ async def expired(store, written):
             await asyncio.sleep(0.02)
 
 
-async def followed(client, written):
+async def begun(client, written):
     socket = await client.socket()
     said = f"Bearer {written}" if written else None
     await socket.send_json({"type": "connection_init", "payload": {"authorization": said} if said else None})
-    await socket.receive_json(timeout=5)
+    assert await socket.receive_json(timeout=5) == {"type": "connection_ack"}
+    return socket
+
+
+async def followed(client, written):
+    socket = await begun(client, written)
     await socket.send_json({"id": "1", "type": "subscribe", "payload": {"query": FOLLOW}})
     assert (await socket.receive_json(timeout=5))["type"] == "next"
     return socket
@@ -58,13 +63,10 @@ async def followed(client, written):
 async def test_row_24_a_socket_whose_key_expires_is_closed_4403_also_while_all_is_quiet(own_store):
     execution = Execution(own_store.reads, Live(own_store.reads), Limits(), production=False, store=own_store)
     sockets = Sockets(execution, *alone(), patience=timedelta(seconds=2), look_again=SOON)
-    await serve(own_store, [appeal(1)])
     app = Starlette(routes=[WebSocketRoute("/graphql", sockets)])
     async with running(app) as client:
-        written = await made(own_store, timedelta(seconds=4))
-        async with await followed(client, written) as socket:
-            await expired(own_store, written)
-
+        written = await made(own_store, timedelta(seconds=3))
+        async with await begun(client, written) as socket:
             assert await closing(socket) == 4403
 
 
