@@ -13,14 +13,22 @@ page.on("request", (request) => {
   if (!["data:", "blob:"].includes(url.protocol) && url.host !== new URL(address).host) seen.foreign.push(url.href);
 });
 
-const response = () => page.locator(".graphiql-response .view-lines").innerText();
+page.setDefaultTimeout(90_000); // The machine may be busy with other tests.
+
+const shows = (part, text) =>
+  page.waitForFunction(([part, text]) => document.querySelector(part)?.innerText.includes(text), [part, text]);
+const QUERY = ".graphiql-query-editor .view-lines";
+const RESPONSE = ".graphiql-response .view-lines";
+const response = () => page.locator(RESPONSE).innerText();
 const run = page.locator(".graphiql-execute-button");
 
 await page.goto(address);
 seen.examples = await page.locator(".hub-examples button").allInnerTexts();
 
+await shows(QUERY, "LatestAppeals");
+await page.locator(RESPONSE).waitFor({ state: "attached" });
 await run.click();
-await page.waitForFunction(() => document.querySelector(".graphiql-response .view-lines")?.innerText.includes("Appeal:"));
+await shows(RESPONSE, "Appeal:");
 seen.answer = await response();
 seen.boxed = await page.locator(".graphiql-response .unicode-highlight").count();
 
@@ -33,14 +41,14 @@ seen.explorer = await page.locator(".graphiql-explorer-root").innerText();
 
 await page.getByRole("button", { name: /^Show 示例/ }).click();
 await page.getByRole("button", { name: /Follow changes live/ }).click();
-await page.waitForFunction(() => document.querySelector(".graphiql-query-editor")?.innerText.includes("appealChanged"));
+await shows(QUERY, "appealChanged");
 await run.click();
-await page.waitForFunction(() => document.querySelector(".graphiql-response .view-lines")?.innerText.includes("Change:"));
+await shows(RESPONSE, "Change:");
 seen.live = await response();
 await run.click();
 
 await page.getByRole("button", { name: "New tab" }).click();
-await page.locator(".graphiql-query-editor .view-lines").click();
+await page.locator(QUERY).click();
 await page.keyboard.type("{ appealByE", { delay: 30 });
 const suggestion = page.locator(".suggest-widget .monaco-list-row").first();
 await suggestion.waitFor();

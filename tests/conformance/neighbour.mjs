@@ -1,30 +1,12 @@
 // Another Relay subgraph of the same graph: it keeps notes on the hub's appeals, and knows them by their ids alone.
 // `node neighbour.mjs` writes its port as JSON.
+import { readFileSync } from "node:fs";
 import { createServer } from "node:http";
 
 import { buildSubgraphSchema } from "@apollo/subgraph";
 import { graphql, parse } from "graphql";
 
-const typeDefs = parse(/* GraphQL */ `
-  extend schema @link(url: "https://specs.apollo.dev/federation/v2.3", import: ["@key", "@shareable"])
-
-  interface Node { id: ID! }
-  type PageInfo @shareable {
-    hasNextPage: Boolean!
-    hasPreviousPage: Boolean!
-    startCursor: String
-    endCursor: String
-  }
-  type Note implements Node @key(fields: "id") { id: ID!  text: String!  appeal: Appeal  source: Source }
-  type NoteEdge { cursor: String!  node: Note! }
-  type NoteConnection { edges: [NoteEdge!]!  pageInfo: PageInfo! }
-  type Appeal @key(fields: "id") { id: ID!  notes(first: Int): NoteConnection! }
-  type Source @key(fields: "name") { name: String! }
-  type Query {
-    notes(first: Int): NoteConnection!
-    node(id: ID!): Node
-  }
-`);
+const typeDefs = parse(readFileSync(new URL("neighbour.graphql", import.meta.url), "utf8"));
 
 const NOTES = [1, 2, 3, 4].map((number) => ({
   __typename: "Note",

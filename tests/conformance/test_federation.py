@@ -8,6 +8,7 @@ import aiohttp
 import orjson
 import pytest
 
+from hub.schema.schema import schema
 from tests.conformance import products
 from tests.conformance.conftest import HERE
 from tests.schema.conftest import running
@@ -51,6 +52,17 @@ async def test_it_composes_with_another_relay_subgraph(graph):
     assert answer["data"] == {"__typename": "Query"}
 
 
+async def test_its_file_composes_without_a_word_of_doubt(script, tmp_path):
+    """What `hub schema subgraph` prints, without a hub that runs."""
+    (tmp_path / "hub.graphql").write_text(schema().subgraph_sdl)
+
+    (composed,) = await script("compose.mjs", str(tmp_path / "hub.graphql"))
+
+    assert composed["errors"] == []
+    assert composed["hints"] == []
+    assert {"appeals", "notes"} < set(composed["query"])
+
+
 async def test_a_gateway_joins_what_refers_to_appeals_and_sources(graph):
     answer = await graph(NOTES, first=4)
 
@@ -78,6 +90,7 @@ SUITE = HERE / "node_modules" / "@apollo" / "federation-subgraph-compatibility-t
 URLS = {"users": "http://127.0.0.1:4002/", "inventory": "http://127.0.0.1:4003/"}  # the suite knows no others
 
 
+@pytest.mark.timeout(300)
 async def test_apollos_compatibility_suite_passes_15_of_15(node, serving):
     """The suite's own tests and its other two subgraphs, unchanged.
 

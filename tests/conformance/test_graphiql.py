@@ -20,6 +20,7 @@ def browser() -> str:
     return found
 
 
+@pytest.mark.timeout(300)
 async def test_it_runs_explains_completes_and_follows_under_its_policy(city, store, script, browser):
     async def change_for_ever() -> None:
         for number in range(1_000):
