@@ -51,7 +51,9 @@ class Topic:
 
 @strawberry.type(description="行政区划: an administrative division, by the codes of GB/T 2260 and the city's own.")
 class Area:
-    code: str = strawberry.field(description="Its code: `420802`; longer ones are of its parts.")
+    code: str = strawberry.field(
+        description="Its code: `420802`; longer ones are of its parts. Where a source gives a name instead, that name."
+    )
     inner: strawberry.Private[areas.Area]
 
     def _name(self, locale: In = Locale.ZH) -> str | None:
