@@ -322,8 +322,9 @@ class Action(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a key lets its holder do, beyond reading."""
+    """What a caller of the API may do. Every key may read."""
 
+    APPEALS_READ = "appeals:read"
     APPEALS_WRITE = "appeals:write"
     SOURCES_MANAGE = "sources:manage"
 

@@ -15,6 +15,12 @@ from hub.store.embedded import EmbeddedPostgres
 from hub.store.store import Store
 
 EXTERNAL = os.environ.get("HUB_TEST_DATABASE_URL")
+_LONGEST_ID = 80
+
+
+def pytest_make_parametrize_id(val: object, argname: str) -> str | None:
+    """Call long parameters by their place: archives hold the time they were packed, and every worker packs its own."""
+    return argname if isinstance(val, bytes | str) and len(val) > _LONGEST_ID else None
 
 
 @pytest.fixture(scope="session")

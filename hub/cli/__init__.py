@@ -310,8 +310,9 @@ def replay_deliveries(  # noqa: PLR0917  # what can be asked of the command
 
 
 class KeyScope(StrEnum):
-    """What a key can let its holder do."""
+    """What a key can let its holder do; every key lets them read."""
 
+    APPEALS_READ = "appeals:read"
     APPEALS_WRITE = "appeals:write"
     SOURCES_MANAGE = "sources:manage"
 
@@ -336,7 +337,10 @@ def add_key(
         int | None, typer.Option(min=1, max=3650, metavar="DAYS", help="How long it holds.", show_default=False)
     ] = None,
 ) -> int:
-    """Make a key, and show it once. A second key of the same name can take the place of the first."""
+    """Make a key, and show it once.
+
+    A second key of the same name can take the place of the first; a third is refused while both hold.
+    """
     from hub.cli.keys import add_key
     from hub.model import Scope
 

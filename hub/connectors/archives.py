@@ -20,6 +20,7 @@ _MOST_ENTRIES = 1000
 _MOST_HEADERS = 20_000
 _MOST_MEMBERS = 10_000
 _MEMBER = b"\x1f\x8b\x08"
+_ZIP = b"PK"
 _HEADER = b"PK\x01\x02"
 _LOCAL_HEADER_BYTES = 30
 _ENCRYPTED = 0x1
@@ -49,6 +50,18 @@ def unpacked(data: bytes, pick: str, most: int) -> Iterator[tuple[str, bytes]]:
                 yield name, content
     except (zipfile.BadZipFile, zlib.error, struct.error, EOFError, OSError, ValueError, RuntimeError) as error:
         raise NotReadable(f"is not a zip archive that can be opened: {error}") from None
+
+
+def opened_body(data: bytes, pick: str | None, most: int) -> bytes:
+    """Take off the packing of an answer: gzip as it begins, and zip where a pattern names the one file in it."""
+    if data.startswith(_MEMBER):
+        return gunzipped(data, most)
+    if pick is None or not data.startswith(_ZIP):
+        return data
+    held = [content for _, content in unpacked(data, pick, most)]
+    if len(held) != 1:
+        raise NotReadable(f"holds {len(held)} files that `inside: {pick}` fits, and not one")
+    return held[0]
 
 
 def _chosen(archive: zipfile.ZipFile, pick: str, most: int) -> list[tuple[str, zipfile.ZipInfo]]:

@@ -12,7 +12,10 @@ from pydantic import AfterValidator
 from hub.connectors.placeholders import TIMES
 from hub.mapping.times import is_in_utc, strptime_of, without_dot_net
 
-_NAMED = ("iso", "epoch_s", "epoch_ms", "http")
+EPOCHS = {"epoch_s": 1, "epoch_ds": 10, "epoch_ms": 1000, "epoch_us": 1_000_000}
+"""How many of its units are a second: `ds` are tenths, as telephone exchanges count."""
+_NAMED = ("iso", *EPOCHS, "http")
+_EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _SECONDS = re.compile(r"%[STXcsfr]")
 _CLOCK = re.compile(r"%[HIMpRSTXcsfr]")
 
@@ -36,7 +39,7 @@ def must_read(names: Iterable[str], where: str = "") -> None:
 
 
 TimeFormat = Annotated[str, AfterValidator(_known)]
-"""How a time is written: `iso` (UTC), `epoch_s`, `epoch_ms`, `http` (RFC 9110), or a strftime pattern.
+"""How a time is written: `iso` (UTC), `epoch_s` and its like, `http` (RFC 9110), or a strftime pattern.
 
 A pattern is in the source's zone, unless it puts a Z behind the clock: that says UTC.
 """
@@ -54,10 +57,8 @@ def write_time(moment: datetime, written: str, zone: ZoneInfo) -> str:
     match written:
         case "iso":
             return moment.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-        case "epoch_s":
-            return str(int(moment.timestamp()))
-        case "epoch_ms":
-            return str(int(moment.timestamp() * 1000))
+        case epoch if epoch in EPOCHS:
+            return str((moment - _EPOCH) // timedelta(microseconds=1) * EPOCHS[epoch] // 1_000_000)
         case "http":
             return format_datetime(moment.astimezone(UTC), usegmt=True)
         case pattern:
@@ -70,9 +71,9 @@ def write_time(moment: datetime, written: str, zone: ZoneInfo) -> str:
 def read_time(value: Any, written: str, zone: ZoneInfo) -> datetime | None:
     """Read a source's time, or None; one without an offset is in the source's zone."""
     try:
-        if written in {"epoch_s", "epoch_ms"}:
-            seconds = float(without_dot_net(value) if isinstance(value, str) else value)
-            return datetime.fromtimestamp(seconds / (1000 if written == "epoch_ms" else 1), UTC)
+        if written in EPOCHS:
+            units = float(without_dot_net(value) if isinstance(value, str) else value)
+            return datetime.fromtimestamp(units / EPOCHS[written], UTC)
         return in_zone(_parse(str(value).strip(), written), _zone_of(written, zone))
     except (ValueError, OverflowError, OSError):
         return None

@@ -36,7 +36,18 @@ from hub.connectors.tls import TOO_OLD, Tls, Trust
 from hub.connectors.urls import bare
 from hub.errors import SourceError, SourceRefused, SourceUnavailable
 
-__all__ = ["Answer", "AnswerFormat", "LoginExpired", "NotThere", "Session", "Tls", "Web", "parse", "retry_after"]
+__all__ = [
+    "Answer",
+    "AnswerFormat",
+    "Gone",
+    "LoginExpired",
+    "NotThere",
+    "Session",
+    "Tls",
+    "Web",
+    "parse",
+    "retry_after",
+]
 
 T = TypeVar("T")
 
@@ -58,6 +69,10 @@ class SentElsewhere(SourceRefused):
 
 class NotThere(SourceRefused):
     """The source has nothing at this address (404, 410): an error for a list, an answer for one ticket's detail."""
+
+
+class Gone(NotThere):
+    """What was at this address is there no more, and will not be again (410): a place kept from an earlier run."""
 
 
 class NotAgain(SourceUnavailable):
@@ -356,7 +371,9 @@ class Session:
             raise SourceBusy(said, retry_after(answer.retry_after))
         if status in {406, 415}:
             raise NotReadable(said)
-        raise NotThere(said) if status in {404, 410} else SourceRefused(said)
+        if status == 410:
+            raise Gone(said)
+        raise NotThere(said) if status == 404 else SourceRefused(said)
 
 
 def _next_stop(url: URL, answer: Answer) -> URL | None:

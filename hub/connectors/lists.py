@@ -1,25 +1,28 @@
 """Ask for a list behind HTTP page by page: the tickets of a source, or what belongs to one of them."""
 
-from collections.abc import AsyncGenerator, Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable, Collection, Mapping
 from contextlib import aclosing
 from dataclasses import replace
 from datetime import datetime
 from functools import partial
 from typing import Any, Literal, TypeAlias
 
+import orjson
+
 from hub.connectors.again import Memory, told_paths
 from hub.connectors.asking import Asked, Manner, question
 from hub.connectors.base import Options
+from hub.connectors.clocks import EPOCHS
 from hub.connectors.exchange import Answer, Request
 from hub.connectors.formats import looks_like_xml
-from hub.connectors.http import Session
-from hub.connectors.paging import At, ByLink, ByNextUrl, ByOffset, Paging, next_link, whole_number
+from hub.connectors.http import Gone, Session
+from hub.connectors.paging import At, ByLink, ByNextUrl, ByOffset, Paging, next_link, sent, whole_number
 from hub.connectors.paths import Path, reader
 from hub.connectors.payloads import NothingThere, Records
 from hub.connectors.placeholders import TIMES, Find, base_of
 from hub.connectors.since import Since, Walk, window_parameters, window_texts
 from hub.connectors.urls import same_host
-from hub.connectors.walking import Part, Walker
+from hub.connectors.walking import Forgotten, Part, Walker
 from hub.connectors.windows import Window
 from hub.errors import SourceRefused
 from hub.model import Cursor, Page, Ticket
@@ -29,8 +32,6 @@ Complete: TypeAlias = Callable[[Part], Awaitable[Part]]
 
 MOST_ROWS = 200_000
 """How many rows are held at once to be joined to tickets."""
-
-_EPOCHS = frozenset({"epoch_s", "epoch_ms"})
 
 
 class Count(Options):
@@ -87,6 +88,8 @@ class PagedList:
                 part = await session.fetch(self.question(walk, find), read)
             except NothingThere:
                 return Part(None, [], total=0)
+            except Gone as error:
+                raise Forgotten(error.message, hint=error.hint) from None
             part = replace(part, total=totals.get(walk.window))
             return part if complete is None or walker.is_cut(part, walk) else await complete(part)
 
@@ -115,16 +118,19 @@ class PagedList:
             return replace(self._put(walk, find, self._asked, {}), url=str(walk.at), query={})
         return self._put(walk, find, self._asked, self._page_parameters(walk))
 
-    def _page_parameters(self, walk: Walk) -> dict[str, str]:
+    def _page_parameters(self, walk: Walk) -> dict[str, Any]:
         parameters = self._page.parameters(walk.at)
         if "page" in self._names:
             parameters.pop(getattr(self._page, "send", ""), None)
         return parameters
 
-    def _put(self, walk: Walk, find: Find, asked: Asked, parameters: dict[str, str]) -> Request:
+    def _put(self, walk: Walk, find: Find, asked: Asked, parameters: dict[str, Any]) -> Request:
         window = walk.window if self._page.sends_since(walk.at) else Window(None, walk.window.end)
         parameters = parameters | window_parameters(self._since, window, self._manner.zone)
-        query, body = ({}, parameters) if self._in_body else (parameters, {})
+        query, body = ({}, parameters) if self._in_body else (_as_texts(parameters), {})
+        if walk.at is not None and (unwanted := getattr(self._page, "without", ())):
+            asked = asked.model_copy(update={"query": _without(asked.query, unwanted)})
+            query, body = _without(query, unwanted), _without(body, unwanted)
         put = question(asked, self._finding(window, walk.at, find), self._manner, query=query, body=body)
         if put is None:
             raise SourceRefused("cannot be asked: a value that its URL or its body names is empty")
@@ -134,7 +140,7 @@ class PagedList:
         def found(name: str) -> Any:
             base, _, written = name.partition(":")
             if base == "page":
-                return at
+                return sent(at)
             if base == "to" and isinstance(self._page, ByOffset):
                 return self._page.last_row(at)
             return self._time(base, written, window) if base in TIMES else find(name)
@@ -145,7 +151,7 @@ class PagedList:
         """Write where the window starts or ends, as `since.format` says or the place itself: `{since:%Y%m%d}`."""
         start, end = window_texts(self._since, window, self._manner.zone, written or None)
         text = start if name == "since" else end
-        is_number = (written or (self._since.format if self._since else "")) in _EPOCHS
+        is_number = (written or (self._since.format if self._since else "")) in EPOCHS
         return int(text) if text is not None and is_number else text
 
     async def _counted(self, session: Session, walk: Walk, find: Find, count: Count) -> int:
@@ -168,3 +174,13 @@ class PagedList:
             return at
         # The cursor is stored: a key that the source echoes in its links must not be stored with it.
         return self._manner.strip(same_host(self.question(walk, find).url, str(at)))
+
+
+def _as_texts(parameters: dict[str, Any]) -> dict[str, str]:
+    return {
+        name: value if isinstance(value, str) else orjson.dumps(value).decode() for name, value in parameters.items()
+    }
+
+
+def _without(parameters: Mapping[str, Any], names: Collection[str]) -> dict[str, Any]:
+    return {name: value for name, value in parameters.items() if name not in names}

@@ -5,6 +5,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Annotated, Any, Literal, Protocol, TypeAlias
 
+import orjson
 from pydantic import Field, model_validator
 
 from hub.connectors.base import Options
@@ -16,6 +17,7 @@ At: TypeAlias = int | str
 """Where a page is: its number, its offset, a cursor or a URL."""
 
 _HEADERS = "@headers."
+_LISTED = "json:"
 _RANGE = re.compile(r"(?:[\w-]+ )?(?:\d+-\d+|\*)/\d+", re.ASCII)
 
 
@@ -215,17 +217,19 @@ class ByCursor(_Told):
     send: str = "cursor"
     """The parameter that carries the cursor."""
     next: Path
-    """Where the answer holds the cursor of the next page."""
+    """Where the answer holds the cursor of the next page; a list of values, such as `hits.hits[-1].sort`, stays one."""
     keep: bool = False
     """The cursor stays good between runs: the next run goes on from it, and `since` is sent only without one."""
+    without: Sequence[str] = ()
+    """Parameters that must not stand beside a cursor, such as `metadataPrefix` and `from` (OAI-PMH)."""
     until: Literal["told", "short", "seen"] = "told"
     """Besides where the source says so: a page shorter than `size`, or (read newest first) older than the last run."""
 
     def sends_since(self, at: At | None) -> bool:
         return at is None or not self.keep
 
-    def parameters(self, at: At | None) -> dict[str, str]:
-        return {**super().parameters(at), **({} if at is None else {self.send: str(at)})}
+    def parameters(self, at: At | None) -> dict[str, Any]:
+        return {**super().parameters(at), **({} if at is None else {self.send: _written(at)})}
 
     def after(self, turn: Turn) -> At | None:
         following = self.following(turn)
@@ -240,7 +244,8 @@ class ByCursor(_Told):
 
     def following(self, turn: Turn) -> At | None:
         """Read the cursor that stands in the answer, whether or not there is more."""
-        return _place(turn.told(self.next))
+        found = turn.told(self.next)
+        return _several(found) if isinstance(found, list) else _place(found)
 
 
 class ByLast(_Sized):
@@ -346,6 +351,21 @@ Paging: TypeAlias = Annotated[
 
 def _place(found: Any) -> At | None:
     return found if isinstance(found, int | str) and not isinstance(found, bool) and found != "" else None
+
+
+def _several(found: list[Any]) -> At | None:
+    is_flat = not any(isinstance(value, list | dict) for value in found)
+    return _LISTED + orjson.dumps(found).decode() if found and is_flat else None
+
+
+def _written(at: At) -> Any:
+    found = sent(at)
+    return found if isinstance(found, list) else str(found)
+
+
+def sent(at: At | None) -> Any:
+    """Return a place as the source wants it: a list of values, such as the `sort` of a hit, was one from the start."""
+    return orjson.loads(at.removeprefix(_LISTED)) if isinstance(at, str) and at.startswith(f"{_LISTED}[") else at
 
 
 def next_link(headers: list[str]) -> str | None:

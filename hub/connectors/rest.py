@@ -9,13 +9,14 @@ from typing import Annotated, Any, ClassVar, Literal, TypeAlias
 
 from pydantic import AfterValidator, Field, SecretStr, model_validator
 
+from hub.connectors.archives import opened_body
 from hub.connectors.asking import Asked, Manner, Scalar
 from hub.connectors.auth import Auth, credentials
 from hub.connectors.base import Limits, Options, Place, Retry
 from hub.connectors.clocks import must_read
 from hub.connectors.details import ASKED, Detail, url_details
-from hub.connectors.exchange import Answer, AnswerFormat, parse, without_markup
-from hub.connectors.formats import encoding_named, known_encoding
+from hub.connectors.exchange import Answer, AnswerFormat, WebPage, parse, without_markup
+from hub.connectors.formats import NotReadable, encoding_named, known_encoding
 from hub.connectors.http import Session, Web
 from hub.connectors.lists import Count, PagedList
 from hub.connectors.lookups import Lookup, LookupCalls
@@ -25,16 +26,16 @@ from hub.connectors.payloads import judge, opened_inside
 from hub.connectors.placeholders import among, base_of, must_know, names_in, needed_in
 from hub.connectors.rounds import Choice, Round, RoundList, Rounds, all_at, listed
 from hub.connectors.since import Since
-from hub.connectors.tables import CsvOptions, csv_rows, jsonl_rows
+from hub.connectors.tables import CsvOptions, HtmlOptions, csv_rows, html_rows, jsonl_rows
 from hub.connectors.tls import Tls
 from hub.connectors.urls import Url
 from hub.connectors.verdicts import ErrorEnvelope
 from hub.connectors.walking import Part
-from hub.model import Cursor, Page
+from hub.model import Cursor, Page, Ticket
 
-RestFormat: TypeAlias = AnswerFormat | Literal["csv", "jsonl"]
+RestFormat: TypeAlias = AnswerFormat | Literal["csv", "jsonl", "html"]
 
-_ROWS = frozenset({"csv", "jsonl"})
+_ROWS = frozenset({"csv", "jsonl", "html"})
 _NAMES = frozenset({"since", "until", "page", "to"})
 _PLACED = frozenset({"page", "offset", "cursor", "last"})
 
@@ -54,6 +55,10 @@ class RestOptions(Asked):
     """What the answer is; `auto` tells JSON from XML by itself."""
     csv: CsvOptions = CsvOptions()
     """How a CSV answer is written."""
+    html: HtmlOptions = HtmlOptions()
+    """Which table of an HTML answer holds the tickets; where a cell is a link, `NAME@href` says where to."""
+    inside: str | None = None
+    """Where the answer is a zip archive: which of the files in it, such as `*.csv`. Gzip is opened as it is."""
     encoding: str | None = None
     """The encoding of the answer, where the source says none or a wrong one; gb2312 and gbk are read as gb18030."""
     blank: Literal["error", "empty"] = "error"
@@ -231,10 +236,13 @@ class Rest:
     def _opened(self, written: RestFormat, answer: Answer) -> Any:
         """Parse an answer and look into its envelope; None where there is nothing in it."""
         options = self._options
+        answer = replace(answer, body=opened_body(answer.body, options.inside, options.limits.max_body))
         if options.blank == "empty" and not answer.body.strip():
             return None
         if written == "csv":
             return list(csv_rows(without_markup(answer, "CSV"), options.csv))
+        if written == "html":
+            return _rows_of_page(answer, options)
         if written == "jsonl":
             return list(jsonl_rows(without_markup(answer, "JSONL"), options.encoding))
         payload = parse(answer, answer_format=written, encoding=options.encoding, lenient=options.lenient)
@@ -242,3 +250,11 @@ class Rest:
         if options.error is not None and not answer.is_nothing:
             judge(payload, options.error)
         return payload
+
+
+def _rows_of_page(answer: Answer, options: RestOptions) -> list[Ticket]:
+    """Read the table of a page for people; one without it may well be the login page of a session that has ended."""
+    try:
+        return list(html_rows(answer.body, options.html, charset=answer.charset, encoding=options.encoding))
+    except NotReadable as error:
+        raise WebPage(error.message, hint=error.hint) from None

@@ -8,6 +8,7 @@ from typing import Any, ClassVar
 
 from hub.connectors.auth import Request
 from hub.connectors.base import Options, Place
+from hub.connectors.clocks import EPOCHS
 from hub.connectors.details import DetailCalls
 from hub.connectors.extras import needs
 from hub.connectors.http import Answer, Session, Web
@@ -129,4 +130,4 @@ def _number(text: str) -> int | str:
 
 
 def _counts_seconds(since: Since | None) -> bool:
-    return since is not None and since.format in {"epoch_s", "epoch_ms"}
+    return since is not None and since.format in EPOCHS

@@ -41,6 +41,10 @@ class Part:
     headers: Mapping[str, str] = field(default_factory=dict)
 
 
+class Forgotten(SourceRefused):
+    """The source does not know any more the place where it was asked to go on."""
+
+
 Ask: TypeAlias = Callable[[Walk], Awaitable[Part]]
 """Ask for the page that a walk has come to."""
 Settle: TypeAlias = Callable[[At | None, Walk], At | None]
@@ -83,7 +87,14 @@ class Walker:
         mark = begin(from_cursor(cursor, page.by), self._since, now=now, zone=self._zone, first=page.first())
         guard = LoopGuard(self._max_pages)
         while (walk := mark.walk) is not None:
-            part = await ask(walk)
+            try:
+                part = await ask(walk)
+            except Forgotten:
+                # Sources forget where others stood: then everything is read once more, which changes nothing twice.
+                if mark.kept is None or walk.at != mark.kept:
+                    raise
+                mark = begin(Mark(by=page.by), self._since, now=now, zone=self._zone, first=page.first())
+                continue
             if self.is_cut(part, walk) and (half := self._halved(mark)):
                 guard.count()
                 mark = half

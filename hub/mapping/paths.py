@@ -94,12 +94,16 @@ def _look_up(keys: list[str]) -> Callable[[Ticket], Any]:
     def find(ticket: Ticket) -> Any:
         value: Any = ticket
         for key in keys:
-            if not isinstance(value, dict):
-                return None
-            value = value.get(key)
+            value = value.get(key) if isinstance(value, dict) else _at(value, key)
         return value
 
     return find
+
+
+def _at(value: Any, key: str) -> Any:
+    """Take what stands at a place of a list, as `items.0.name` asks; of anything else nothing."""
+    is_place = isinstance(value, list) and key.isdecimal() and len(key) < 7 and int(key) < len(value)
+    return value[int(key)] if is_place else None
 
 
 def _expression(text: str) -> Callable[[Ticket], Any]:

@@ -139,7 +139,12 @@ def _hint(text: str) -> str:
     digits = without_dot_net(text).split(".", maxsplit=1)[0]
     if not digits.isdecimal():
         return ""
-    looks = {5: ("an Excel serial", "excel"), 10: ("seconds", "epoch_s"), 13: ("milliseconds", "epoch_ms")}
+    looks = {
+        5: ("an Excel serial", "excel"),
+        10: ("seconds", "epoch_s"),
+        13: ("milliseconds", "epoch_ms"),
+        16: ("microseconds", "epoch_us"),
+    }
     what, name = looks.get(len(digits), ("", ""))
     return f"looks like {what}: write date: {name}" if what else ""
 
@@ -265,7 +270,9 @@ _FORMATS: dict[str, Format] = {
     "iso": _iso,
     # Before 1973 there are no tickets: such a time is one unit read as the other.
     "epoch_s": _epoch(timedelta(seconds=1), -(10**10), 10**10),
+    "epoch_ds": _epoch(timedelta(milliseconds=100), 10**9, 10**11),
     "epoch_ms": _epoch(timedelta(milliseconds=1), 10**11, 10**13),
+    "epoch_us": _epoch(timedelta(microseconds=1), 10**14, 10**16),
     "excel": _excel,
     "chinese": _chinese,
 }

@@ -29,6 +29,7 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from hub.errors import HubError, QueryError
+from hub.model import Scope
 from hub.schema import problems
 from hub.schema.context import Context
 from hub.schema.cost import check_cost
@@ -131,10 +132,12 @@ class Execution:
         compiler: Compiler | None = None,
         of: Subgraph | None = None,
         store: Store | None = None,
+        anybody: Viewer = ANYBODY,
     ) -> None:
         """In production no schema is told, except to the gateway of a `subgraph`.
 
         `of` is another schema than the hub's own. Without a `store` nothing can be changed, and nobody is known.
+        `anybody` is whoever brings no key.
         """
         self.limits = limits
         self.production = production
@@ -142,7 +145,7 @@ class Execution:
         self._reads = reads
         self._live = live
         self._store = store
-        self._viewers = Viewers(store.keys) if store else None
+        self._viewers = Viewers(store.keys, anybody) if store else None
         self._compiler = compiler or Compiler(None)
         self._schema = core_schema(of or schema())
         self._executor = (of or schema()).execution_context_class
@@ -160,6 +163,8 @@ class Execution:
 
     async def take_shortcut(self, operation: Operation) -> Answer | None:
         """Answer a query at once where that is possible; None where it must be prepared and executed."""
+        if Scope.APPEALS_READ not in operation.viewer.scopes:
+            return None
         shortcut = self._shortcuts(operation.query, operation.name)
         if shortcut is None:
             return None
@@ -183,8 +188,12 @@ class Execution:
             return None
 
     def prepare(self, operation: Operation, kinds: Collection[OperationType]) -> Prepared:
-        """Parse, measure, choose, validate. Raises Refused, also for an operation of another kind than `kinds`."""
+        """Parse, measure, choose, validate. Raises Refused, also for an operation of another kind than `kinds`.
+
+        Whatever is asked, the answer tells of appeals or of the hub: who may not read is answered nothing.
+        """
         try:
+            operation.viewer.require(Scope.APPEALS_READ)
             document = self._documents(operation.query)
             definition = _chosen(document.node, operation.name, kinds)
             if document.faults:
@@ -277,7 +286,7 @@ class Execution:
         result = execute_subscription_event(own)
         return _answer(await result if isawaitable(result) else result)
 
-    def _context(self, viewer: Viewer = ANYBODY) -> Context:
+    def _context(self, viewer: Viewer) -> Context:
         return Context(self._reads, self._live, self._compiler, viewer=viewer, store=self._store)
 
     def _arguments(self, prepared: Prepared) -> dict[str, Any]:

@@ -5,6 +5,8 @@ The outcomes are those of docs/explanation/what-a-hostile-source-can-do.md.
 
 import asyncio
 import gzip
+import io
+import zipfile
 import zlib
 from datetime import UTC, datetime
 from typing import Any
@@ -86,6 +88,19 @@ async def test_an_answer_that_inflates_stops_at_the_limit(protocol: str, coding:
 
     assert isinstance(error, SourceRefused)
     assert "more than limits.max_body" in error.message
+
+
+async def test_an_answer_packed_to_burst_is_refused():
+    held = io.BytesIO()
+    with zipfile.ZipFile(held, "w", zipfile.ZIP_DEFLATED) as archive:
+        archive.writestr("a.csv", b" " * 32 * MEGABYTE)
+    bombs = [held.getvalue(), gzip.compress(b" " * 32 * MEGABYTE)]
+
+    async with serving(lambda _: raw(bombs.pop(), "application/octet-stream")) as upstream:
+        options = {**QUICK, "url": upstream.url, "format": "csv", "inside": "*.csv", "limits": LIMITS}
+        for _ in range(2):
+            with pytest.raises(SourceRefused, match="inflates to more than"):
+                await tickets(build("rest", options))
 
 
 @pytest.mark.parametrize(

@@ -237,6 +237,30 @@ async def test_the_next_run_begins_with_the_link_that_the_last_page_gave():
     assert [query.get("token") for query in upstream.queries()] == [None, "a", "b", "bb"]
 
 
+async def test_a_link_that_the_source_has_forgotten_begins_anew():
+    """As Microsoft Graph answers a delta link that is too old: 410 Gone."""
+    asked: list[str | None] = []
+
+    def delta(request: web.Request) -> web.Response:
+        asked.append(request.query.get("token"))
+        here = str(request.url.with_query(None))
+        return json({"value": ALL, "delta": f"{here}?token=old"}) if asked[-1] is None else json({}, 410)
+
+    async with serving(delta) as upstream:
+        connector = rest(upstream.url, records="value", page={"by": "next_url", "next": "next", "keep": "delta"})
+        first = await pages(connector)
+        second = await pages(connector, stored(first[-1].cursor))
+
+    assert asked == [None, "old", None]
+    assert ids(second[0].tickets) == ids(first[0].tickets)
+
+
+async def test_a_list_that_is_gone_altogether_is_refused():
+    async with serving(in_turn(lambda _: json({}, 410))) as upstream:
+        with pytest.raises(SourceRefused, match="answered 410"):
+            await pages(rest(upstream.url, page={"by": "next_url", "next": "next", "keep": "delta"}))
+
+
 async def test_a_link_for_the_next_run_that_leads_to_another_host_is_refused_and_not_stored():
     answer = {"value": ALL, "delta": "http://elsewhere.example/steal"}
     async with serving(in_turn(answer)) as upstream:

@@ -122,3 +122,11 @@ def test_what_only_looks_like_a_mistake_is_a_path(path):
 def test_a_function_that_does_not_suit_the_ticket_makes_it_unreadable():
     with pytest.raises(Unreadable, match="does not suit the path"):
         found("sum(units)")
+
+
+def test_a_number_in_a_plain_path_is_a_key_of_an_object_and_a_place_of_a_list():
+    (path,) = compile_path("items.1.name")
+
+    assert path.find({"items": [{"name": "a"}, {"name": "b"}]}) == "b"
+    assert path.find({"items": {"1": {"name": "c"}}}) == "c"
+    assert path.find({"items": [{"name": "a"}]}) is path.find({"items": "text"}) is None

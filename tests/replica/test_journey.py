@@ -138,8 +138,10 @@ def sources_of(city: Replica, folder: Path) -> dict[str, Source]:
 async def all_run(sources: Iterable[Source], store: Store) -> dict[str, Tally]:
     sources = list(sources)
     await store.lanes.declare([source.record for source in sources])
-    tallies = await asyncio.gather(*(one_run(source, store) for source in sources))
-    return {source.name: tally for source, tally in zip(sources, tallies, strict=True)}
+    # In a group: where one run fails the others end with it, and do not trouble the tests that follow.
+    async with asyncio.TaskGroup() as group:
+        runs = {source.name: group.create_task(one_run(source, store)) for source in sources}
+    return {name: done.result() for name, done in runs.items()}
 
 
 async def one_run(source: Source, store: Store) -> Tally:

@@ -21,10 +21,11 @@ import python_calamine
 import redis
 import standardwebhooks
 from aiohttp import web
+from amqtt.mqtt.protocol.handler import ProtocolHandler
 
 from replica import Replica
 from replica.city import Flaw
-from replica.counters.brokers import RedisServer
+from replica.counters.brokers import RedisServer, _but_for_amqtt
 from replica.systems import SYSTEMS
 from tests.replica.conftest import Clock
 
@@ -241,3 +242,19 @@ async def test_what_the_hub_does_not_take_comes_again(tmp_path):
     assert bodies[0] == bodies[1] == bodies[3]
     told = [row for body in bodies[given_up:] for row in orjson.loads(body)["complaints"]]
     assert len(told) == len(city.desks["hotline-12363"].cases())
+
+
+async def test_only_what_amqtt_forgets_to_look_after_goes_untold(caplog: pytest.LogCaptureFixture):
+    async def ours() -> None:
+        raise ValueError("ours")
+
+    left = ProtocolHandler.__new__(ProtocolHandler)
+    left.session = None  # as that of somebody who has just left
+    tasks = [asyncio.create_task(left.mqtt_publish("a", b"", 0, False)), asyncio.create_task(ours())]
+    await asyncio.wait(tasks)
+
+    loop = asyncio.get_running_loop()
+    for task in tasks:
+        _but_for_amqtt(loop, {"message": "never retrieved", "exception": task.exception(), "future": task})
+
+    assert [record.exc_info[1].args for record in caplog.records if record.exc_info] == [("ours",)]

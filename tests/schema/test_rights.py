@@ -1,6 +1,7 @@
 """Rights while one follows: who loses a key loses the line, whether something happens or not, and nobody else does."""
 
 import asyncio
+import uuid
 from datetime import UTC, datetime, timedelta
 
 import orjson
@@ -27,10 +28,10 @@ SOON = timedelta(milliseconds=20)
 
 
 async def made(store, lasting=None):
-    """A key; one that lasts no longer than that."""
+    """A key of a name of its own; one that lasts no longer than that."""
     now = datetime.now(UTC)
-    written, record = new_key("desk", [], now, now + lasting if lasting else None)
-    await store.keys.add(record)
+    written, record = new_key(f"desk {uuid.uuid4().hex[:8]}", [], now, now + lasting if lasting else None)
+    assert await store.keys.add(record)
     return written
 
 

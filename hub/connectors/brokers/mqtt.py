@@ -36,15 +36,27 @@ async def open_queue(options: BrokerOptions, site: Site) -> AsyncIterator["MqttQ
         await refuse_forbidden(site.host)
         reader, writer = await asyncio.open_connection(site.host, site.port, ssl=site.tls)
     queue = MqttQueue(reader, writer, options, site)
+    is_broken = False
     try:
         async with asking(site, _explain):
             await queue.connect()
             await queue.subscribe()
         yield queue
+    except SourceError:
+        is_broken = True
+        raise
     finally:
         writer.write(packets.packet(packets.DISCONNECT))
+        if not is_broken:
+            # A broker that hangs up has read every acknowledgement; one that is asked again before may not have.
+            await part(_end(reader))
         writer.close()
         await part(writer.wait_closed())
+
+
+async def _end(reader: asyncio.StreamReader) -> None:
+    while await reader.read(_CHUNK):
+        pass
 
 
 class _Packet(NamedTuple):

@@ -89,9 +89,9 @@ class NatsQueue:
     async def acknowledge(self, messages: Sequence[Message]) -> None:
         async with asking(self._site, self._client.explain):
             for message in messages:
-                await message.mark.ack()
+                # JetStream reads them in their order, and says of the last that it has, before it is asked for more.
+                await (message.mark.ack_sync(self._site.timeout) if message is messages[-1] else message.mark.ack())
                 self._under_way.pop(message.mark.reply, None)
-            await self._client.flush()
 
     async def stay(self) -> None:
         """Say that what was taken is being worked on."""
