@@ -331,6 +331,7 @@ class KeyScope(StrEnum):
     APPEALS_READ = "appeals:read"
     APPEALS_WRITE = "appeals:write"
     SOURCES_MANAGE = "sources:manage"
+    SCHEMA_READ = "schema:read"
 
 
 @app.command(short_help="List the keys of the API.")
