@@ -80,6 +80,10 @@ ENVIRONMENT = {
         "",
         "Manifests of [trusted documents](../how-to/trust-documents.md), or folders of them, with `:` between.",
     ),
+    "HUB_ANONYMOUS": (
+        "appeals:read",
+        "What may be done without a [key](../how-to/give-keys-to-clients.md): `appeals:read`, or `none`.",
+    ),
     "HUB_TRUSTED_ONLY": ("", "`1`: only documents of those manifests are answered."),
     "NO_COLOR": ("", "Anything: no colours and no progress bars, also on a terminal."),
     "REPLICA_PORT": (

@@ -24,6 +24,7 @@ from hub.schema.limits import Limits
 from hub.schema.live import Live
 from hub.schema.schema import schema_sdl
 from hub.schema.socket import Sockets
+from hub.schema.viewers import ANYBODY, Viewer
 from hub.store.store import Store
 
 
@@ -37,11 +38,12 @@ def create_app(
     limits: Limits | None = None,
     documents: Documents | None = None,
     compiled: bool = True,
+    anybody: Viewer = ANYBODY,
 ) -> Starlette:
     """Serve the API over a store, and take what `sources` push.
 
     `origins` are foreign pages that may open a socket, `documents` what clients may name instead of sending it.
-    A `subgraph` tells a gateway its schema in production too.
+    `anybody` is whoever brings no key. A `subgraph` tells a gateway its schema in production too.
     Without `compiled`, every field is resolved by itself: the same answers, slowly.
     """
     intake = Intake(store, sources or {})
@@ -55,6 +57,7 @@ def create_app(
         subgraph=subgraph,
         compiler=compiler,
         store=store,
+        anybody=anybody,
     )
 
     async def home(_: Request) -> Response:

@@ -322,10 +322,12 @@ class Action(StrEnum):
 
 
 class Scope(StrEnum):
-    """What a key lets its holder do, beyond reading."""
+    """What a caller of the API may do. Every key may read."""
 
+    APPEALS_READ = "appeals:read"
     APPEALS_WRITE = "appeals:write"
     SOURCES_MANAGE = "sources:manage"
+    SCHEMA_READ = "schema:read"
 
 
 @dataclass(frozen=True, slots=True)

@@ -32,3 +32,10 @@ def test_a_key_that_there_is_not_cannot_be_revoked(city: City) -> None:
 
     assert done.returncode == 2
     assert done.stderr == "Error: there is no key 'abc'\n  run `hub keys`\n"
+
+
+def test_a_third_key_of_a_name_is_refused_while_two_hold(city: City) -> None:
+    done = [city.hub("add-key", "desk") for _ in range(3)]
+
+    assert [one.returncode for one in done] == [0, 0, 1]
+    assert done[2].stderr == "Error: desk has 2 keys that hold\n  end one first: `hub keys`, `hub revoke-key ID`\n"

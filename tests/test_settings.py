@@ -4,9 +4,10 @@ from datetime import timedelta
 
 import pytest
 
-from hub.cli.settings import documents, limits
+from hub.cli.settings import anybody, documents, limits
 from hub.errors import HubError, QueryError
 from hub.schema.limits import Limits
+from hub.schema.viewers import ANYBODY, NOBODY
 
 
 def test_without_a_word_the_limits_are_the_defaults():
@@ -41,3 +42,16 @@ def test_trusted_documents_are_read_and_others_refused(tmp_path):
 def test_only_trusted_documents_without_any_is_a_mistake():
     with pytest.raises(HubError, match="no document is trusted; name a manifest in HUB_TRUSTED_DOCUMENTS"):
         documents({"HUB_TRUSTED_ONLY": "1"})
+
+
+@pytest.mark.parametrize(
+    ("said", "viewer"), [({}, ANYBODY), ({"HUB_ANONYMOUS": ""}, ANYBODY), ({"HUB_ANONYMOUS": "none"}, NOBODY)]
+)
+def test_everybody_reads_unless_the_environment_says_otherwise(said, viewer):
+    assert anybody(said) is viewer
+
+
+@pytest.mark.parametrize("word", ["appeals:write", "all", "None"])
+def test_nothing_but_reading_can_be_given_to_everybody(word):
+    with pytest.raises(HubError, match="HUB_ANONYMOUS"):
+        anybody({"HUB_ANONYMOUS": word})

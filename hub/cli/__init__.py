@@ -310,10 +310,12 @@ def replay_deliveries(  # noqa: PLR0917  # what can be asked of the command
 
 
 class KeyScope(StrEnum):
-    """What a key can let its holder do."""
+    """What a key can let its holder do; every key lets them read."""
 
+    APPEALS_READ = "appeals:read"
     APPEALS_WRITE = "appeals:write"
     SOURCES_MANAGE = "sources:manage"
+    SCHEMA_READ = "schema:read"
 
 
 @app.command(short_help="List the keys of the API.")
@@ -336,7 +338,10 @@ def add_key(
         int | None, typer.Option(min=1, max=3650, metavar="DAYS", help="How long it holds.", show_default=False)
     ] = None,
 ) -> int:
-    """Make a key, and show it once. A second key of the same name can take the place of the first."""
+    """Make a key, and show it once.
+
+    A second key of the same name can take the place of the first; a third is refused while both hold.
+    """
     from hub.cli.keys import add_key
     from hub.model import Scope
 
@@ -351,6 +356,27 @@ def revoke_key(
     from hub.cli.keys import revoke_key
 
     return revoke_key(_asked(ctx), key)
+
+
+@app.command(short_help="Print what an endpoint would be sent.")
+def listen(
+    ctx: typer.Context,
+    endpoint: _ENDPOINT,
+    after: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Begin after this change; with the next one if left out.", show_default=False
+        ),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="End after so many; with Ctrl-C if left out.", show_default=False),
+    ] = None,
+) -> int:
+    """Print what an endpoint would be sent, and send nothing: for whoever writes its receiver."""
+    from hub.cli.listening import listen
+
+    return listen(_asked(ctx), endpoint, after, count)
 
 
 @app.command(short_help="Serve GraphQL, and pull on schedule.")

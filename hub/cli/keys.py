@@ -10,10 +10,12 @@ from hub.cli.asked import Asked, Misused, opened
 from hub.cli.stopping import until_stopped
 from hub.cli.voice import ago, answer, columns
 from hub.config import Config
+from hub.errors import HubError
 from hub.keys import new_key
 from hub.model import KeyRecord, Scope
+from hub.store.keys import MOST_HELD
 
-_NONE = "there are no keys: run `hub add-key NAME`"
+_LONGEST_NAME = 64
 
 
 def keys(asked: Asked) -> int:
@@ -31,6 +33,8 @@ def keys(asked: Asked) -> int:
 
 def add_key(asked: Asked, name: str, scopes: Collection[Scope], days: int | None) -> int:
     """Make a key, and show it once."""
+    if not 0 < len(name) <= _LONGEST_NAME or not name.isprintable():
+        raise Misused(f"a name has from 1 to {_LONGEST_NAME} printable characters")
     config = _configured(asked)
     now = datetime.now(UTC)
     written, record = new_key(name, scopes, now, now + timedelta(days=days) if days else None)
@@ -72,7 +76,10 @@ async def _all(config: Config) -> list[KeyRecord]:
 
 async def _added(config: Config, record: KeyRecord) -> None:
     async with opened(config) as store:
-        await store.keys.add(record)
+        if not await store.keys.add(record):
+            raise HubError(
+                f"{record.name} has {MOST_HELD} keys that hold", hint="end one first: `hub keys`, `hub revoke-key ID`"
+            )
 
 
 async def _revoked(config: Config, identity: str) -> KeyRecord | None:

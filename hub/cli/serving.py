@@ -42,6 +42,7 @@ def serve(asked: Asked, host: str, port: int, concurrency: int | None) -> int:
     # What cannot be meant is told before anything is started.
     settings.limits(os.environ)
     settings.documents(os.environ)
+    settings.anybody(os.environ)
     logs.configure(asked, logging.INFO, config.secrets)
     # Listening comes first: a port that is taken is told before a database is started.
     with _listening(host, port) as listener:
@@ -84,6 +85,7 @@ async def _serve(asked: Asked, config: Config, listener: socket.socket, concurre
             subgraph=settings.subgraph(os.environ),
             limits=settings.limits(os.environ),
             documents=settings.documents(os.environ),
+            anybody=settings.anybody(os.environ),
         )
         async with asyncio.TaskGroup() as group:
             group.create_task(_api(app, listener, announce))

@@ -1,4 +1,4 @@
-"""What the environment says of the API: its limits, the documents that it trusts, whether a gateway asks."""
+"""What the environment says of the API: its limits, the documents that it trusts, who may read without a key."""
 
 import os
 import re
@@ -9,8 +9,10 @@ from pathlib import Path
 from typing import Any
 
 from hub.errors import HubError
+from hub.model import Scope
 from hub.schema.documents import Documents, read_manifests
 from hub.schema.limits import Limits
+from hub.schema.viewers import ANYBODY, NOBODY, Viewer
 
 _LIMIT = re.compile(r"([a-z_]+)=(\d{1,12})", re.ASCII)
 
@@ -43,6 +45,17 @@ def documents(environ: Mapping[str, str]) -> Documents:
 def subgraph(environ: Mapping[str, str]) -> bool:
     """Whether a gateway stands before the hub."""
     return _is_on(environ.get("HUB_SUBGRAPH", ""))
+
+
+def anybody(environ: Mapping[str, str]) -> Viewer:
+    """What HUB_ANONYMOUS lets those do who bring no key: read, unless it says otherwise. Raises HubError."""
+    word = environ.get("HUB_ANONYMOUS") or Scope.APPEALS_READ.value
+    known = {Scope.APPEALS_READ.value: ANYBODY, "none": NOBODY}
+    if word not in known:
+        raise HubError(
+            f"HUB_ANONYMOUS: {word!r} is not {' or '.join(known)}", hint="who may do more has a key: `hub add-key`"
+        )
+    return known[word]
 
 
 def _is_on(word: str) -> bool:

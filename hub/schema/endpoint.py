@@ -28,7 +28,7 @@ from hub.schema.viewers import ANYBODY, Viewer
 _PLAIN = {b"application/json", b"application/json; charset=utf-8", b"application/json;charset=utf-8"}
 _UNUSUAL = {b"content-encoding", b"apollo-federation-include-trace"}
 _NUL = b"\\u0000"  # the only way in which JSON can say U+0000
-_STATUS = {"TIMEOUT": 503}
+_STATUS = {"TIMEOUT": 503, "UNAUTHENTICATED": 401, "FORBIDDEN": 403}
 _QUERIES = frozenset({OperationType.QUERY})
 _ANSWERED_ONCE = frozenset({OperationType.QUERY, OperationType.MUTATION})
 _EVERY_KIND = frozenset(OperationType)

@@ -29,6 +29,7 @@ from graphql import (
 from graphql.execution.values import get_variable_values
 
 from hub.errors import HubError, QueryError
+from hub.model import Scope
 from hub.schema import problems
 from hub.schema.context import Context
 from hub.schema.cost import check_cost
@@ -111,6 +112,8 @@ class _Document:
 
     node: DocumentNode
     faults: tuple[GraphQLFormattedError, ...]
+    introspects: bool = False
+    """Whether it asks for the schema itself."""
 
     @property
     def strict(self) -> bool:
@@ -131,10 +134,12 @@ class Execution:
         compiler: Compiler | None = None,
         of: Subgraph | None = None,
         store: Store | None = None,
+        anybody: Viewer = ANYBODY,
     ) -> None:
         """In production no schema is told, except to the gateway of a `subgraph`.
 
         `of` is another schema than the hub's own. Without a `store` nothing can be changed, and nobody is known.
+        `anybody` is whoever brings no key.
         """
         self.limits = limits
         self.production = production
@@ -142,7 +147,7 @@ class Execution:
         self._reads = reads
         self._live = live
         self._store = store
-        self._viewers = Viewers(store.keys) if store else None
+        self._viewers = Viewers(store.keys, anybody) if store else None
         self._compiler = compiler or Compiler(None)
         self._schema = core_schema(of or schema())
         self._executor = (of or schema()).execution_context_class
@@ -160,6 +165,8 @@ class Execution:
 
     async def take_shortcut(self, operation: Operation) -> Answer | None:
         """Answer a query at once where that is possible; None where it must be prepared and executed."""
+        if Scope.APPEALS_READ not in operation.viewer.scopes:
+            return None
         shortcut = self._shortcuts(operation.query, operation.name)
         if shortcut is None:
             return None
@@ -183,9 +190,15 @@ class Execution:
             return None
 
     def prepare(self, operation: Operation, kinds: Collection[OperationType]) -> Prepared:
-        """Parse, measure, choose, validate. Raises Refused, also for an operation of another kind than `kinds`."""
+        """Parse, measure, choose, validate. Raises Refused, also for an operation of another kind than `kinds`.
+
+        Whatever is asked, the answer tells of appeals or of the hub: who may not read is answered nothing.
+        """
         try:
+            operation.viewer.require(Scope.APPEALS_READ)
             document = self._documents(operation.query)
+            if document.introspects and self.production and Scope.SCHEMA_READ not in operation.viewer.scopes:
+                raise _introspection_off()
             definition = _chosen(document.node, operation.name, kinds)
             if document.faults:
                 raise Refused(*document.faults, strict=document.strict)
@@ -202,11 +215,11 @@ class Execution:
             fault = problems.invalid(error)
             raise Refused(fault, strict=fault["extensions"]["code"] != "SYNTAX_ERROR") from None
         visit(node, _Texts())
-        if self.production:
-            visit(node, _Introspection(subgraph=self._subgraph))
+        watching = _Introspection(subgraph=self._subgraph)
+        visit(node, watching)
         check_size(node, self.limits)
         errors = validate(self._schema, node, max_errors=20, hide_suggestions=self.production)
-        return _Document(node, tuple(map(problems.invalid, errors)))
+        return _Document(node, tuple(map(problems.invalid, errors)), watching.seen)
 
     def _check_variables(
         self, document: DocumentNode, definition: OperationDefinitionNode, operation: Operation
@@ -277,7 +290,7 @@ class Execution:
         result = execute_subscription_event(own)
         return _answer(await result if isawaitable(result) else result)
 
-    def _context(self, viewer: Viewer = ANYBODY) -> Context:
+    def _context(self, viewer: Viewer) -> Context:
         return Context(self._reads, self._live, self._compiler, viewer=viewer, store=self._store)
 
     def _arguments(self, prepared: Prepared) -> dict[str, Any]:
@@ -311,11 +324,16 @@ class _Texts(Visitor):
 class _Introspection(Visitor):
     def __init__(self, *, subgraph: bool) -> None:
         super().__init__()
-        self._off = {"__schema", "__type", *(() if subgraph else ("_service",))}
+        self.seen = False
+        self._of_the_schema = {"__schema", "__type", *(() if subgraph else ("_service",))}
 
     def enter_field(self, node: Any, *_: Any) -> None:
-        if node.name.value in self._off:
-            raise QueryError("INTROSPECTION_OFF", "introspection is off in production", hint="ask for the SDL")
+        self.seen = self.seen or node.name.value in self._of_the_schema
+
+
+def _introspection_off() -> QueryError:
+    hint = "ask for the SDL, or with a key that has the scope schema:read"
+    return QueryError("INTROSPECTION_OFF", "introspection is off in production", hint=hint)
 
 
 def _chosen(document: DocumentNode, name: str | None, kinds: Collection[OperationType]) -> OperationDefinitionNode:

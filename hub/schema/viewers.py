@@ -17,7 +17,7 @@ _REMEMBERED = 1_000
 
 @dataclass(frozen=True, slots=True)
 class Viewer:
-    """Who asks, and what they may do beyond reading."""
+    """Who asks, and what they may do."""
 
     name: str = ""
     scopes: frozenset[Scope] = frozenset()
@@ -25,25 +25,31 @@ class Viewer:
 
     def require(self, scope: Scope) -> str:
         """The viewer's name. Raises QueryError UNAUTHENTICATED or FORBIDDEN where they may not do this."""
+        if scope in self.scopes:
+            return self.name
         if self.key is None:
             raise QueryError(
                 "UNAUTHENTICATED",
                 "this needs a key",
                 hint="send `Authorization: Bearer hub_…`; `hub add-key` makes one",
             )
-        if scope not in self.scopes:
-            raise QueryError("FORBIDDEN", f"the key of {self.name} does not have the scope {scope}", scope=scope.value)
-        return self.name
+        raise QueryError("FORBIDDEN", f"the key of {self.name} does not have the scope {scope}", scope=scope.value)
 
 
-ANYBODY = Viewer()
+READERS = frozenset({Scope.APPEALS_READ})
+ANYBODY = Viewer(scopes=READERS)
+NOBODY = Viewer()
+"""Whoever brings no key, where reading needs one."""
 
 
 class Viewers:
     """Recognizes keys."""
 
-    def __init__(self, keys: Keys, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)) -> None:
+    def __init__(
+        self, keys: Keys, anybody: Viewer = ANYBODY, *, now: Callable[[], datetime] = lambda: datetime.now(UTC)
+    ) -> None:
         self._keys = keys
+        self._anybody = anybody
         self._now = now
         self._known: OrderedDict[str, tuple[datetime, KeyRecord | None]] = OrderedDict()
         self._asking: dict[str, asyncio.Task[KeyRecord | None]] = {}
@@ -51,7 +57,7 @@ class Viewers:
     async def recognize(self, authorization: str | None) -> Viewer:
         """Who sent this Authorization header; anybody without one. Raises QueryError UNAUTHENTICATED."""
         if authorization is None:
-            return ANYBODY
+            return self._anybody
         scheme, _, written = authorization.partition(" ")
         if scheme.lower() != "bearer" or (key := read_key(written.strip())) is None:
             raise QueryError("UNAUTHENTICATED", "the Authorization header holds no key", hint="send `Bearer hub_…`")
@@ -65,7 +71,7 @@ class Viewers:
         record = await self._record(key.id)
         if record is None or not opens(key, record, self._now()):
             raise QueryError("UNAUTHENTICATED", "the key is unknown, revoked or past its time")
-        return Viewer(record.name, record.scopes, key)
+        return Viewer(record.name, record.scopes | READERS, key)
 
     async def _record(self, identity: str) -> KeyRecord | None:
         until, record = self._known.get(identity, (None, None))

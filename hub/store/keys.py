@@ -5,6 +5,7 @@ from typing import Any
 from hub.model import KeyRecord, Scope
 from hub.store.database import Database
 
+MOST_HELD = 2  # keys of one name that hold: one in use, and one that takes its place
 _SCOPES = {scope.value: scope for scope in Scope}
 
 
@@ -12,13 +13,16 @@ class Keys:
     def __init__(self, database: Database) -> None:
         self._database = database
 
-    async def add(self, record: KeyRecord) -> None:
-        """Keep a key."""
+    async def add(self, record: KeyRecord) -> bool:
+        """Keep a key; False, and nothing is kept, where its name has two that hold."""
         async with self._database.begin_lean() as connection:
-            await connection.execute(
-                "insert into key (id, name, digest, scopes, created_at, expires_at) values ($1, $2, $3, $4, $5, $6)",
+            # Two that count at once would each find room.
+            await connection.execute("select pg_advisory_xact_lock(hashtextextended($1, 0))", f"key:{record.name}")
+            done = await connection.execute(
+                _ADD,
                 *(record.id, record.name, record.digest, sorted(record.scopes), record.created_at, record.expires_at),
             )
+        return bool(done == "INSERT 0 1")
 
     async def all(self) -> list[KeyRecord]:
         """Every key ever kept, by name, the newest of a name first."""
@@ -42,6 +46,11 @@ class Keys:
         return _record(row) if row else None
 
 
+_ADD = f"""
+insert into key (id, name, digest, scopes, created_at, expires_at) select $1, $2, $3, $4, $5, $6
+where (select count(*) from key where name = $2 and revoked_at is null and (expires_at is null or expires_at > now()))
+  < {MOST_HELD}
+"""
 _USED = """
 update key set used_at = now() where id = $1 and (used_at is null or used_at < now() - interval '1 hour')
 """

@@ -5,11 +5,13 @@ from datetime import UTC, datetime, timedelta
 
 import pytest
 
+from hub.app import create_app
 from hub.errors import QueryError
 from hub.keys import new_key
 from hub.model import Scope
-from hub.schema.viewers import ANYBODY, Viewers
+from hub.schema.viewers import ANYBODY, NOBODY, Viewers
 from hub.store.keys import Keys
+from tests.schema.conftest import running
 
 QUERY = b'{"query": "{ __typename }"}'
 
@@ -22,10 +24,10 @@ class Clock:
         return self.now
 
 
-async def made(store, *scopes: Scope, days: int | None = None) -> tuple[str, str]:
+async def made(store, *scopes: Scope, days: int | None = None, name: str = "desk") -> tuple[str, str]:
     now = datetime.now(UTC)
-    written, record = new_key("desk", scopes, now, now + timedelta(days=days) if days else None)
-    await store.keys.add(record)
+    written, record = new_key(name, scopes, now, now + timedelta(days=days) if days else None)
+    assert await store.keys.add(record)
     return written, record.id
 
 
@@ -129,7 +131,7 @@ async def test_a_key_that_holds_is_answered_as_before(city, city_store):
 
 @pytest.mark.parametrize("name", ["authorization", "Authorization"])
 async def test_a_socket_says_its_key_when_it_begins(city, city_store, name):
-    written, _ = await made(city_store)
+    written, _ = await made(city_store, name=name)
     socket = await city.socket()
     await socket.send_json({"type": "connection_init", "payload": {name: f"Bearer {written}"}})
 
@@ -145,3 +147,70 @@ async def test_a_socket_with_a_key_that_does_not_hold_is_closed(city, said, code
     await socket.receive()
 
     assert socket.close_code == code
+
+
+# ── where reading needs a key ────────────────────────────────────────────────────────────────────────────────────────
+
+COUNT = "{ appeals(first: 1) { totalCount } }"
+ASKED = [COUNT, "{ __typename }", "{ __schema { queryType { name } } }", "subscription { appealChanged { number } }"]
+
+
+@pytest.fixture
+async def closed(own_store):
+    async with running(create_app(own_store, anybody=NOBODY)) as client:
+        yield client
+
+
+@pytest.mark.parametrize("query", ASKED)
+@pytest.mark.parametrize("accept", ["application/json", "application/graphql-response+json", "text/event-stream"])
+async def test_nothing_is_told_without_a_key_by_any_way_of_asking(closed, query, accept):
+    posted = await closed.send("POST", json={"query": query}, headers={"accept": accept})
+    got = await closed.send("GET", params={"query": query}, headers={"accept": accept})
+
+    for reply in (posted, got):
+        assert "UNAUTHENTICATED" in reply.text
+        assert '"data"' not in reply.text
+
+
+async def test_a_refused_reader_is_told_by_the_status_too(closed):
+    assert (await closed.ask(COUNT)).status == 401
+
+
+async def test_any_key_reads_where_nobody_else_may(closed, own_store):
+    written, _ = await made(own_store)
+    headers = {"authorization": f"Bearer {written}"}
+
+    short = await closed.send("POST", json={"query": COUNT}, headers=headers)
+    long = await closed.send("GET", params={"query": COUNT}, headers=headers)
+
+    assert short.data == long.data == {"appeals": {"totalCount": 0}}
+
+
+async def test_a_socket_without_a_key_opens_and_is_told_nothing(closed):
+    socket = await closed.socket()
+    await socket.send_json({"type": "connection_init"})
+    await socket.receive_json(timeout=5)
+    await socket.send_json({"id": "1", "type": "subscribe", "payload": {"query": COUNT}})
+
+    answer = await socket.receive_json(timeout=5)
+
+    assert (answer["type"], answer["payload"][0]["extensions"]["code"]) == ("error", "UNAUTHENTICATED")
+
+
+async def test_of_many_keys_made_at_once_for_one_name_two_are_kept(store):
+    records = [new_key("desk", [], datetime.now(UTC))[1] for _ in range(8)]
+
+    kept = await asyncio.gather(*map(store.keys.add, records))
+
+    assert sum(kept) == 2
+
+
+async def test_a_key_that_holds_no_more_leaves_room_for_another(store):
+    _, first = await made(store)
+    await made(store)
+    refused = await store.keys.add(new_key("desk", [], datetime.now(UTC))[1])
+
+    await store.keys.revoke(first)
+
+    assert not refused
+    assert await store.keys.add(new_key("desk", [], datetime.now(UTC))[1])
