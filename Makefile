@@ -6,7 +6,7 @@ NPM = $(CURDIR)/.ci/npm $(abspath $(VENV))
 PYTHON ?= $(shell for p in python3 python3.13 python3.12 python3.11; do \
 	$$p -c 'import sys; sys.exit(not (3, 11) <= sys.version_info[:2] <= (3, 13))' 2>/dev/null && { command -v $$p; break; }; done)
 
-.PHONY: demo graphiql examples test check format docs smoke chaos conformance bench-ingest bench-push bench-graphql bench-live lock clean help
+.PHONY: demo graphiql examples test check format docs smoke chaos conformance bench-ingest bench-push bench-graphql bench-live bench-hostile lock clean help
 
 help: ## what can be made
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*## /\t/' | expand -t 16
@@ -59,7 +59,7 @@ conformance: $(VENV)/.developer graphiql examples/build/relay.js ## the API agai
 	$(BIN)/pytest -q tests/conformance
 
 bench-ingest: $(VENV)/.developer ## pulling against a bare loop and other tools, 43 sources at once: prints RATIO lines
-	$(BIN)/python -m bench.ingest --peers --lag
+	$(BIN)/python -m bench.ingest --peers --loaders --lag
 
 bench-push: $(VENV)/.developer ## pushing against a bare loop that posts: prints a RATIO line
 	$(BIN)/python -m bench.push
@@ -69,6 +69,9 @@ bench-graphql: $(VENV)/.developer ## the API beside a hand-written endpoint and 
 
 bench-live: $(VENV)/.developer ## 900 subscribers of three API processes, 1,000 reconnects, a deaf reader: prints RATIO lines
 	$(BIN)/python -m bench.live
+
+bench-hostile: $(VENV)/.developer ## what it costs to refuse queries that are made to hurt: prints RATIO lines
+	$(BIN)/python -m bench.hostile
 
 lock: ## write the lock files anew (needs uv); they name no index
 	uv pip compile -q --universal --python-version 3.11 --generate-hashes --no-emit-index-url --no-header --no-annotate \

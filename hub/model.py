@@ -327,6 +327,7 @@ class Scope(StrEnum):
     APPEALS_READ = "appeals:read"
     APPEALS_WRITE = "appeals:write"
     SOURCES_MANAGE = "sources:manage"
+    SCHEMA_READ = "schema:read"
 
 
 @dataclass(frozen=True, slots=True)

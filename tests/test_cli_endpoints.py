@@ -9,7 +9,9 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from typing import Any
 
 import pytest
+import standardwebhooks
 
+from tests.endpoints.receiver import SECRET
 from tests.test_cli import CONFIG, City, city, database_url
 
 __all__ = ["city", "database_url"]  # the fixtures of the command
@@ -119,3 +121,19 @@ def test_what_cannot_be_meant_is_told(city: City, arguments: tuple[str, ...], sa
 
     assert done.returncode != 0
     assert said in " ".join(done.stderr.replace("│", " ").split())
+
+
+def test_what_an_endpoint_would_be_sent_is_printed_and_not_sent(city: City, office: tuple[Office, int]) -> None:
+    receiver, port = office
+    city.configure(CONFIG + ENDPOINT.format(port=port) + f"    secrets: [{SECRET}]\n")
+    city.hub("sync")
+
+    shown = city.hub("listen", "office", "--after", "0", "--count", "2")
+
+    requests = [block.split("\n\n") for block in shown.stdout.strip().split("\n\nPOST ")]
+    heads, body = requests[0][0].splitlines(), requests[0][1]
+    headers = dict(line.split(": ", 1) for line in heads[1:])
+    assert heads[0] == f"POST http://127.0.0.1:{port}/hook"
+    assert standardwebhooks.Webhook(SECRET).verify(body, headers)["type"] == "appeal.created"
+    assert len(requests) == 2
+    assert receiver.ids == []

@@ -315,6 +315,7 @@ class KeyScope(StrEnum):
     APPEALS_READ = "appeals:read"
     APPEALS_WRITE = "appeals:write"
     SOURCES_MANAGE = "sources:manage"
+    SCHEMA_READ = "schema:read"
 
 
 @app.command(short_help="List the keys of the API.")
@@ -355,6 +356,27 @@ def revoke_key(
     from hub.cli.keys import revoke_key
 
     return revoke_key(_asked(ctx), key)
+
+
+@app.command(short_help="Print what an endpoint would be sent.")
+def listen(
+    ctx: typer.Context,
+    endpoint: _ENDPOINT,
+    after: Annotated[
+        int | None,
+        typer.Option(
+            min=0, metavar="N", help="Begin after this change; with the next one if left out.", show_default=False
+        ),
+    ] = None,
+    count: Annotated[
+        int | None,
+        typer.Option(min=1, metavar="N", help="End after so many; with Ctrl-C if left out.", show_default=False),
+    ] = None,
+) -> int:
+    """Print what an endpoint would be sent, and send nothing: for whoever writes its receiver."""
+    from hub.cli.listening import listen
+
+    return listen(_asked(ctx), endpoint, after, count)
 
 
 @app.command(short_help="Serve GraphQL, and pull on schedule.")

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any, Protocol, TypeAlias
 
+from hub.connectors.exchange import Request
 from hub.endpoints.options import Breaker, Only, Tries
 from hub.model import Attempt, ChangeType, Delivery, EndpointRecord
 
@@ -22,6 +23,9 @@ class Carrier(Protocol):
 
     def says(self, delivery: Delivery) -> bool:
         """Tell whether the system has words for a change; what it has none for is not sent."""
+
+    def preview(self, kept: "Kept", delivery: Delivery) -> Request:
+        """Write what would be sent now. Raises SourceRefused."""
 
     def open(self, kept: "Kept") -> AbstractAsyncContextManager[Send]:
         """Open connections for one run. Raises ConfigError's kin only where nothing at all can be sent."""

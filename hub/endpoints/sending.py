@@ -73,6 +73,10 @@ class HttpCarrier:
         self.secrets = frozenset(secrets)
         self._tls: ssl.SSLContext | Literal[True] | None = None
 
+    def preview(self, kept: Kept, delivery: Delivery) -> Request:
+        """Write what would be sent now, without what a login adds. Raises SourceRefused."""
+        return self._writer(kept).write(delivery, datetime.now(UTC))
+
     @asynccontextmanager
     async def open(self, kept: Kept) -> AsyncIterator[Send]:
         """Open connections for one run. Raises SourceRefused where nothing can be sent: no secret, no certificate."""

@@ -8,6 +8,7 @@ authority: what this module does not know of them is NotCompilable, and goes the
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from enum import Enum
+from functools import lru_cache
 from itertools import chain
 from typing import Any
 
@@ -41,6 +42,8 @@ from hub.wanted import AppealOrder, Dimension
 
 ROWS, TOTAL, DEGRADED, RECORDS = "rows", "total", "degraded", "records"
 """What a plan may need besides one row, or counts."""
+
+_VALUES = 1_000  # topics and areas, in each plan
 
 # ── statistics ───────────────────────────────────────────────────────────────────────────────────────────────────────
 
@@ -295,13 +298,17 @@ def _events(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> 
 
 
 def _topic(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], text: str) -> str:
-    found = _meaning(writer, kind, nodes, "label")
-    return f"(None if {text} is None else (lambda m: {found})({writer.bind(topic)}({text})))"
+    return _looked_up(writer, topic, _meaning(writer, kind, nodes, "label"), text)
 
 
 def _area(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], code: str) -> str:
-    found = _meaning(writer, kind, nodes, "name")
-    return f"(None if {code} is None else (lambda m: {found})({writer.bind(area)}({code})))"
+    return _looked_up(writer, area, _meaning(writer, kind, nodes, "name"), code)
+
+
+def _looked_up(writer: Writer, find: Callable[[str], Any], written: str, value: str) -> str:
+    """Write what is found of a value, as `written` of `m`: made once for each of the values, which are few."""
+    made = lru_cache(_VALUES)(writer.function(f"(lambda m: {written})({writer.bind(find)}(v))", "v"))
+    return f"(None if {value} is None else {writer.bind(made)}({value}))"
 
 
 def _meaning(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode], labelled: str) -> str:

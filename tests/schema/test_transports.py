@@ -115,6 +115,16 @@ async def test_a_query_streams_only_to_those_who_prefer_it(city, accept, media):
     assert orjson.loads(said) == {"data": {"__typename": "Query"}}
 
 
+@pytest.mark.parametrize("directive", ["... @defer { totalCount }", "nodes @stream { id }"])
+@pytest.mark.parametrize("accept", [JSON, f"multipart/mixed;deferSpec=20220824, {JSON}", f"multipart/mixed, {JSON}"])
+async def test_what_is_not_offered_is_refused_by_name_whatever_is_accepted(city, directive, accept):
+    reply = await city.post(orjson.dumps({"query": f"{{ appeals {{ {directive} }} }}"}), accept=accept)
+
+    assert reply.headers["content-type"].startswith(JSON)
+    assert "Unknown directive '@" in reply.text
+    assert reply.codes == ["INVALID_QUERY"]
+
+
 async def test_a_bad_operation_is_told_in_the_stream(city):
     async with posting(city, "subscription { nothing }", EVENTS) as answer:
         said = await answer.read()

@@ -1,5 +1,6 @@
 """However a page is read, it is the same page."""
 
+import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
 from typing import Any
@@ -24,13 +25,14 @@ from tests.schema.varied import START, VARIED
 async def varied_pages(server_url: str, template: str) -> AsyncIterator[Store]:
     url = sa.make_url(server_url)
     admin = await asyncpg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
-    await admin.execute(f'create database hub_pages template "{template}"')
-    store = await Store.open(url.set(database="hub_pages").render_as_string(hide_password=False))
+    name = f"hub_pages_{uuid.uuid4().hex[:12]}"
+    await admin.execute(f'create database {name} template "{template}"')
+    store = await Store.open(url.set(database=name).render_as_string(hide_password=False))
     await store.lanes.declare(SOURCES)
     await serve(store, VARIED)
     yield store
     await store.close()
-    await admin.execute("drop database hub_pages with (force)")
+    await admin.execute(f"drop database {name} with (force)")
     await admin.close()
 
 

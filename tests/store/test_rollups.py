@@ -1,6 +1,7 @@
 """What rollups answer is what counting the appeals answers, whatever became of them, at every moment."""
 
 import asyncio
+import uuid
 from datetime import UTC, datetime, timedelta, timezone
 from typing import Any
 
@@ -72,11 +73,12 @@ async def shared(server_url: str, template: str) -> Any:
     """One store for all examples: what earlier ones left behind must be counted as well."""
     url = sa.make_url(server_url)
     admin = await asyncpg.connect(url.set(drivername="postgresql").render_as_string(hide_password=False))
-    await admin.execute(f'create database hub_rollups template "{template}"')
-    opened = await Store.open(url.set(database="hub_rollups").render_as_string(hide_password=False))
+    name = f"hub_rollups_{uuid.uuid4().hex[:12]}"
+    await admin.execute(f'create database {name} template "{template}"')
+    opened = await Store.open(url.set(database=name).render_as_string(hide_password=False))
     yield opened
     await opened.close()
-    await admin.execute("drop database hub_rollups with (force)")
+    await admin.execute(f"drop database {name} with (force)")
     await admin.close()
 
 
