@@ -1,5 +1,6 @@
 """However a page is read, it is the same page."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from hub.model import Kind, Status
 from hub.store import pages, search
-from hub.store.quick import answered
+from hub.store.quick import answered, asked
 from hub.store.reads import AppealQuery, Position
 from hub.store.store import Store
 from hub.wanted import AppealFilter, AppealOrder, TimeRange
@@ -109,3 +110,14 @@ async def test_statistics_of_postgresql_tell_what_is_common(store):
     assert common > 0.3
     assert rare == 0
     assert short == 1  # So few characters begin any number of lexemes.
+
+
+async def test_those_who_search_at_once_learn_once_what_is_common(store):
+    noted: list[str] = []
+    asked.set(noted)
+    query = AppealQuery(AppealFilter(text="路灯"))
+
+    await asyncio.gather(*(store.quick.page(query, ("id",)) for _ in range(5)))
+
+    assert sum("pg_stats" in statement for statement in noted) == 1
+    assert len(noted) == 6
