@@ -23,7 +23,6 @@ Row: TypeAlias = Sequence[Any]
 asked: ContextVar[list[str] | None] = ContextVar("asked", default=None)
 """Where the statements are noted that are asked from here on; None when nobody wants to know."""
 _POOL_SIZE = 10
-_SHORT = 4  # So few characters begin any number of lexemes, each of them rare.
 _FRESH = 600  # seconds for which PostgreSQL's statistics are not asked again
 
 
@@ -71,8 +70,6 @@ class Quick:
     def _frequency(self, sought: Sought) -> float:
         if not sought.prefix:
             return self._frequencies.get(sought.lexeme, 0)
-        if len(sought.lexeme) <= _SHORT:
-            return 1
         return sum(part for lexeme, part in self._frequencies.items() if lexeme.startswith(sought.lexeme))
 
     async def one(self, key: int | tuple[str, str], columns: tuple[str, ...]) -> Row | None:
