@@ -59,7 +59,7 @@ conformance: $(VENV)/.developer graphiql examples/build/relay.js ## the API agai
 	$(BIN)/pytest -q tests/conformance
 
 bench-ingest: $(VENV)/.developer ## pulling against a bare loop and other tools, 43 sources at once: prints RATIO lines
-	$(BIN)/python -m bench.ingest --peers --lag
+	$(BIN)/python -m bench.ingest --peers --loaders --lag
 
 bench-push: $(VENV)/.developer ## pushing against a bare loop that posts: prints a RATIO line
 	$(BIN)/python -m bench.push

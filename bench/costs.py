@@ -22,10 +22,10 @@ class Cost:
 
 
 def measure(command: Sequence[str], server: psutil.Process, environ: Mapping[str, str]) -> Cost:
+    # Everything runs from bytecode, as what is installed does: some shells ask Python to keep none.
+    inherited = {name: value for name, value in os.environ.items() if name != "PYTHONDONTWRITEBYTECODE"}
     before, began = cpu_of(server), time.monotonic()
-    process = subprocess.Popen(
-        command, env={**os.environ, **environ}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE
-    )
+    process = subprocess.Popen(command, env={**inherited, **environ}, stdout=subprocess.DEVNULL, stderr=subprocess.PIPE)
     errors = process.stderr.read() if process.stderr else b""
     _, status, used = os.wait4(process.pid, 0)
     if status:
@@ -45,13 +45,23 @@ def cpu_of(server: psutil.Process) -> float:
     return total
 
 
+def whole(cost: Cost) -> float:
+    """The CPU of a process and of the database it wrote to."""
+    return cost.cpu + cost.database
+
+
+def own(cost: Cost) -> float:
+    """The CPU of a process and its children alone."""
+    return cost.cpu
+
+
 def median(costs: Sequence[Cost], figure: Callable[[Cost], float]) -> float:
     return statistics.median(map(figure, costs))
 
 
-def median_ratio(costs: Sequence[Cost], others: Sequence[Cost]) -> float:
-    """Of the ratios of CPU within each round: what slows a machine slows all that runs in the same minute."""
-    return statistics.median(one.cpu / other.cpu for one, other in zip(costs, others, strict=True))
+def ratios(costs: Sequence[Cost], others: Sequence[Cost], cpu: Callable[[Cost], float] = own) -> list[float]:
+    """Of the CPU within each round: what slows a machine slows all that runs in the same minute."""
+    return [cpu(one) / cpu(other) for one, other in zip(costs, others, strict=True)]
 
 
 def show(what: str, cost: Cost) -> None:
@@ -67,3 +77,9 @@ def ratio(what: str, value: float, target: float) -> bool:
     fine = value <= target
     print(f"RATIO {what} {value:.2f} {target:g} {'ok' if fine else 'short'}", flush=True)
     return fine
+
+
+def median_ratio(what: str, rounds: Sequence[float], target: float) -> bool:
+    """Print the median of the rounds beside its target, and before it all of them; says whether it is kept."""
+    print(f"rounds {what} {' '.join(f'{each:.2f}' for each in sorted(rounds))}", flush=True)
+    return ratio(what, statistics.median(rounds), target)

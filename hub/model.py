@@ -327,6 +327,7 @@ class Scope(StrEnum):
     APPEALS_READ = "appeals:read"
     APPEALS_WRITE = "appeals:write"
     SOURCES_MANAGE = "sources:manage"
+    SCHEMA_READ = "schema:read"
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,8 +364,9 @@ class ChangeType(StrEnum):
 class Change:
     """One entry of the append-only log. `number` is its id everywhere; `origin` the source it came from.
 
-    `fields` maps each field that changed to [before, after], as JSON; empty for a creation. What was done at the hub
-    has an `action`, the `actor` who did it, and what was said with it: a `note`, an `organization`.
+    `source` is the one whose appeal it is: another than `origin` where something was done at the hub. `fields` maps
+    each field that changed to [before, after], as JSON; empty for a creation. What was done at the hub has an `action`,
+    the `actor` who did it, and what was said with it: a `note`, an `organization`.
     """
 
     number: int
@@ -378,6 +380,7 @@ class Change:
     actor: str | None = None
     note: str | None = None
     organization: str | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)

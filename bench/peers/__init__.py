@@ -1,7 +1,9 @@
 """The peers that the hub is measured beside: how each is installed, and its cheapest way to read the same tickets.
 
-Each reads into the cheapest sink that it has, in its favour: dlt into uncompressed JSONL files, the Airbyte CDK and the
-Singer SDK into nothing. None of them keeps what came, tells what changed, maps, or writes to a database.
+Each of `READERS` reads into the cheapest sink that it has, in its favour: dlt into uncompressed JSONL files, the
+Airbyte CDK and the Singer SDK into nothing. Each of `LOADERS` loads into a database of the PostgreSQL that the hub
+writes to; the Airbyte CDK has no loader. None of them keeps what came, tells what changed, maps, or makes a text
+findable.
 """
 
 import json
@@ -10,6 +12,8 @@ import sys
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
+
+from sqlalchemy import make_url
 
 HERE = Path(__file__).parent
 ENVIRONMENTS = HERE.parent / "out" / "peers"
@@ -34,7 +38,7 @@ class Peer:
     command: tuple[str, ...]
 
 
-PEERS = (
+READERS = (
     Peer("dlt", "dlt[filesystem]==1.31.0", ("{bin}/python", "{here}/dlt_pipeline.py", "{url}", "{folder}/dlt")),
     Peer(
         "airbyte-cdk",
@@ -50,18 +54,37 @@ PEERS = (
         ("{bin}/python", "{here}/singer_tap.py", "--config", "{folder}/config.json"),
     ),
 )
+LOADERS = (
+    Peer(
+        "dlt-to-postgres",
+        "dlt[postgres]==1.31.0",
+        ("{bin}/python", "{here}/dlt_pipeline.py", "{url}", "{folder}/dlt", "{server}", "{database}"),
+    ),
+    Peer(
+        "singer-to-postgres",
+        "meltanolabs-target-postgres==0.8.1",
+        (
+            *("sh", "-c", "{bin}/python $0 --config $1/config.json | {bin}/target-postgres --config $1/target.json"),
+            *("{here}/singer_tap.py", "{folder}"),
+        ),
+    ),
+)
 
 
-def installed() -> list[Peer]:
-    """The peers that are here, or can be installed now; says loudly which cannot."""
-    return [peer for peer in PEERS if _install(peer)]
+def installed(peers: Sequence[Peer]) -> list[Peer]:
+    """Those of the peers that are here, or can be installed now; says loudly which cannot."""
+    return [peer for peer in peers if _install(peer)]
 
 
-def command(peer: Peer, url: str, folder: Path) -> list[str]:
+def command(peer: Peer, url: str, folder: Path, database: str) -> list[str]:
     """The peer's command for the tickets at `url`; writes what it reads beside it into `folder`."""
+    at = make_url(database)
     (folder / "config.json").write_text(json.dumps({"url": url}))
     (folder / "catalog.json").write_text(json.dumps(_CATALOG))
+    target = database.replace("postgresql:", "postgresql+psycopg:")
+    (folder / "target.json").write_text(json.dumps({"sqlalchemy_url": target, "default_target_schema": "hub"}))
     places = {"bin": _environment(peer) / "bin", "here": HERE, "folder": folder, "url": url}
+    places |= {"server": at.query["host"], "database": at.database}
     return [word.format(**places) for word in peer.command]
 
 

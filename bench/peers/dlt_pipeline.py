@@ -1,10 +1,13 @@
-"""dlt's rest_api source into JSONL files, the cheapest of its destinations: nothing is typed, inserted or indexed.
+"""dlt's rest_api source into JSONL files, the cheapest of its destinations, or into PostgreSQL where one is given.
 
-Runs in dlt's own virtual environment.    python dlt_pipeline.py URL FOLDER
+Runs in dlt's own virtual environment.    python dlt_pipeline.py URL FOLDER [SERVER DATABASE]
+
+SERVER is the folder of the server's socket. Nothing is typed, inserted or indexed in files.
 """
 
 import os
 import sys
+from typing import Any
 
 URL, FOLDER = sys.argv[1:3]
 os.environ |= {
@@ -36,14 +39,23 @@ SOURCE = {
 
 
 def main() -> None:
+    database = sys.argv[3:]
     pipeline = dlt.pipeline(
         "tickets",
-        destination=dlt.destinations.filesystem(f"file://{FOLDER}/tickets"),
+        destination=_postgres(*database) if database else dlt.destinations.filesystem(f"file://{FOLDER}/tickets"),
         dataset_name="hub",
         pipelines_dir=f"{FOLDER}/pipelines",
     )
-    pipeline.run(rest_api_source(SOURCE), loader_file_format="jsonl")
+    pipeline.run(rest_api_source(SOURCE), loader_file_format=None if database else "jsonl")
     print(pipeline.last_trace.last_normalize_info.row_counts["tickets"])
+
+
+def _postgres(server: str, database: str) -> Any:
+    # It asks for a host and a password, and has use for neither.
+    unused = {"host": "localhost", "password": "none"}
+    return dlt.destinations.postgres(
+        {**unused, "username": "postgres", "database": database, "query": {"host": server}}
+    )
 
 
 if __name__ == "__main__":

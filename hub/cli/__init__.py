@@ -309,12 +309,29 @@ def replay_deliveries(  # noqa: PLR0917  # what can be asked of the command
     return delivering.replay(asked, endpoint, chosen, dry_run=dry_run)
 
 
+@app.command(short_help="Stop a source's schedule.")
+def pause(ctx: typer.Context, source: _SOURCE) -> int:
+    """Have no worker pull a source until `hub resume`; a run under way goes on to its end."""
+    from hub.cli.standing import pause
+
+    return pause(_asked(ctx), source)
+
+
+@app.command(short_help="Go on with a source's schedule.")
+def resume(ctx: typer.Context, source: _SOURCE) -> int:
+    """Let workers pull a source again, at once."""
+    from hub.cli.standing import resume
+
+    return resume(_asked(ctx), source)
+
+
 class KeyScope(StrEnum):
     """What a key can let its holder do; every key lets them read."""
 
     APPEALS_READ = "appeals:read"
     APPEALS_WRITE = "appeals:write"
     SOURCES_MANAGE = "sources:manage"
+    SCHEMA_READ = "schema:read"
 
 
 @app.command(short_help="List the keys of the API.")

@@ -112,6 +112,8 @@ class _Document:
 
     node: DocumentNode
     faults: tuple[GraphQLFormattedError, ...]
+    introspects: bool = False
+    """Whether it asks for the schema itself."""
 
     @property
     def strict(self) -> bool:
@@ -195,6 +197,8 @@ class Execution:
         try:
             operation.viewer.require(Scope.APPEALS_READ)
             document = self._documents(operation.query)
+            if document.introspects and self.production and Scope.SCHEMA_READ not in operation.viewer.scopes:
+                raise _introspection_off()
             definition = _chosen(document.node, operation.name, kinds)
             if document.faults:
                 raise Refused(*document.faults, strict=document.strict)
@@ -211,11 +215,11 @@ class Execution:
             fault = problems.invalid(error)
             raise Refused(fault, strict=fault["extensions"]["code"] != "SYNTAX_ERROR") from None
         visit(node, _Texts())
-        if self.production:
-            visit(node, _Introspection(subgraph=self._subgraph))
+        watching = _Introspection(subgraph=self._subgraph)
+        visit(node, watching)
         check_size(node, self.limits)
         errors = validate(self._schema, node, max_errors=20, hide_suggestions=self.production)
-        return _Document(node, tuple(map(problems.invalid, errors)))
+        return _Document(node, tuple(map(problems.invalid, errors)), watching.seen)
 
     def _check_variables(
         self, document: DocumentNode, definition: OperationDefinitionNode, operation: Operation
@@ -320,11 +324,16 @@ class _Texts(Visitor):
 class _Introspection(Visitor):
     def __init__(self, *, subgraph: bool) -> None:
         super().__init__()
-        self._off = {"__schema", "__type", *(() if subgraph else ("_service",))}
+        self.seen = False
+        self._of_the_schema = {"__schema", "__type", *(() if subgraph else ("_service",))}
 
     def enter_field(self, node: Any, *_: Any) -> None:
-        if node.name.value in self._off:
-            raise QueryError("INTROSPECTION_OFF", "introspection is off in production", hint="ask for the SDL")
+        self.seen = self.seen or node.name.value in self._of_the_schema
+
+
+def _introspection_off() -> QueryError:
+    hint = "ask for the SDL, or with a key that has the scope schema:read"
+    return QueryError("INTROSPECTION_OFF", "introspection is off in production", hint=hint)
 
 
 def _chosen(document: DocumentNode, name: str | None, kinds: Collection[OperationType]) -> OperationDefinitionNode:

@@ -26,7 +26,7 @@ CODES = {
     "UNSUPPORTED_MEDIA_TYPE": "Send application/json.",
     "PERSISTED_QUERY_NOT_FOUND": "The hub does not know a document of this name: send it whole.",
     "UNTRUSTED_DOCUMENT": "This hub answers documents of its manifests only: add it to one.",
-    "INTROSPECTION_OFF": "This hub answers no introspection: ask for the SDL.",
+    "INTROSPECTION_OFF": "This hub answers no introspection without the scope schema:read: ask for the SDL.",
     "BODY_LIMIT": "The request is too long.",
     "BATCH_LIMIT": "The request holds too many operations, or the hub answers no batches: send one each.",
     "TOKEN_LIMIT": "The document has too many words and signs, or comments.",

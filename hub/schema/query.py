@@ -1,6 +1,5 @@
 """What can be asked: each resolver turns its arguments into one description of what is wanted; the store answers it."""
 
-from collections.abc import Sequence
 from functools import cache
 from typing import Annotated, cast
 from zoneinfo import available_timezones
@@ -14,14 +13,13 @@ from hub.schema.counts import AppealStatistics, StatisticsWanted
 from hub.schema.cursors import read_cursor, read_number_cursor
 from hub.schema.directives import Cost, assumed, paged
 from hub.schema.endpoints import Endpoint, endpoints
-from hub.schema.federation import Representation
 from hub.schema.ids import read_id
 from hub.schema.inputs import AppealFilterInput, appeal_filter, page_size
 from hub.schema.labels import EnumLabels, enum_labels
 from hub.schema.paging import After, First, Node
 from hub.schema.referred import Area, Topic
 from hub.schema.scalars import ChangeNumber
-from hub.schema.things import ThingsWanted, things
+from hub.schema.things import ThingsWanted
 from hub.schema.types import (
     Appeal,
     AppealConnection,
@@ -253,21 +251,3 @@ class Query:
         description="The newest change's number, 0 before the first. Ask it before a list, then subscribe after it: "
         "nothing is missed between.",
     )
-
-
-async def referred(info: Info, representations: Sequence[Representation]) -> list[Node | None]:
-    """What a gateway refers to by global ids, or sources by their names; one query a type."""
-    found = await things(info.context.reads, [read_id(_referred_id(one)) for one in representations])
-    # An id of another type names nothing of this one.
-    return [
-        it if it is not None and type(it).__name__ == one["__typename"] else None
-        for it, one in zip(found, representations, strict=True)
-    ]
-
-
-def _referred_id(representation: Representation) -> strawberry.ID:
-    kind, name = representation["__typename"], representation.get("name")
-    identity = representation.get("id", f"Source:{name}" if kind == "Source" and name else None)
-    if not isinstance(identity, str):
-        raise QueryError("BAD_INPUT", f"representations: {kind} lacks the field of a key", hint="give its id")
-    return strawberry.ID(identity)

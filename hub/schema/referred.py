@@ -13,7 +13,7 @@ from hub.vocabulary import areas, topics
 from hub.vocabulary.words import Locale
 
 
-@strawberry.type(description="问题分类: what an appeal is about.")
+@strawberry.federation.type(description="问题分类: what an appeal is about.", keys=["code"])
 class Topic:
     text: str = strawberry.field(description="As the source's map says it.")
     code: str | None = strawberry.field(
@@ -49,9 +49,13 @@ class Topic:
         return None if text is None else cls.of(topics.topic(text))
 
 
-@strawberry.type(description="行政区划: an administrative division, by the codes of GB/T 2260 and the city's own.")
+@strawberry.federation.type(
+    description="行政区划: an administrative division, by the codes of GB/T 2260 and the city's own.", keys=["code"]
+)
 class Area:
-    code: str = strawberry.field(description="Its code: `420802`; longer ones are of its parts.")
+    code: str = strawberry.field(
+        description="Its code: `420802`; longer ones are of its parts. Where a source gives a name instead, that name."
+    )
     inner: strawberry.Private[areas.Area]
 
     def _name(self, locale: In = Locale.ZH) -> str | None:
@@ -82,9 +86,10 @@ class Area:
         return None if code is None else cls.of(areas.area(code))
 
 
-@strawberry.type(
+@strawberry.federation.type(
     description="单位: an organization that handles appeals, known by its name. Whatever else is told of it stands in "
-    "a register that the hub pulls; where none has this name, it is null."
+    "a register that the hub pulls; where none has this name, it is null.",
+    keys=["name"],
 )
 class Organization:
     name: str = strawberry.field(description="Its name, as sources say it.")

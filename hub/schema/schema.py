@@ -7,9 +7,11 @@ from graphql import GraphQLNamedType, GraphQLObjectType, GraphQLSchema, is_speci
 from strawberry.printer.printer import PrintExtras, _print_type, is_builtin_directive, print_directive
 from strawberry.schema.config import StrawberryConfig
 
+from hub.schema.entities import ENTITIES
 from hub.schema.executor import Executor
 from hub.schema.federation import Subgraph
-from hub.schema.query import Query, referred
+from hub.schema.mutation import Mutation
+from hub.schema.query import Query
 from hub.schema.scalars import SCALARS
 from hub.schema.subscription import Subscription
 from hub.schema.types import Appeal, Change, RejectedTicket, Source
@@ -18,10 +20,11 @@ from hub.schema.types import Appeal, Change, RejectedTicket, Source
 @cache
 def schema() -> Subgraph:
     return Subgraph(
-        find=dict.fromkeys(("Appeal", "Change", "RejectedTicket", "Source"), referred),
+        find=ENTITIES,
         # In a graph of several subgraphs none of them knows what every id names.
         left_out=("node", "nodes"),
         query=Query,
+        mutation=Mutation,
         subscription=Subscription,
         types=[Appeal, Change, RejectedTicket, Source],
         config=StrawberryConfig(scalar_map=SCALARS),

@@ -342,7 +342,9 @@ COLUMNS: Mapping[str, str] = {
 """What can be asked for: the column's name, and how it is read from the appeal `a` and its source `s`."""
 _CHANGES = "changes:"
 CHANGE: Mapping[str, str] = {
-    **{name: f"c.{name}" for name in ("number", "type", "version", "fields")},
+    **{
+        name: f"c.{name}" for name in ("number", "type", "version", "fields", "action", "actor", "note", "organization")
+    },
     "at": _time("c.at"),
     **{name: sql.replace("s.", "o.", 1) for name, sql in COLUMNS.items() if name.startswith("source.")},
 }

@@ -8,11 +8,13 @@ import sqlalchemy as sa
 from graphql import build_schema, parse
 
 from hub.app import create_app
+from hub.schema.entities import ENTITIES
 from hub.schema.federation import MOST_REPRESENTATIONS
 from hub.schema.schema import schema, schema_sdl
+from hub.vocabulary.topics import topics
 from tests.schema.conftest import appeal, running, serve
 
-ENTITIES = """
+QUERY = """
 query Entities($all: [_Any!]!) {
   _entities(representations: $all) {
     __typename
@@ -24,6 +26,7 @@ query Entities($all: [_Any!]!) {
 }
 """
 KEYS = {"Appeal": ["id"], "Change": ["id"], "RejectedTicket": ["id"], "Source": ["id", "name"]}
+VALUES = {"Area": ["code"], "Organization": ["name"], "Topic": ["code"]}
 
 
 def keys(kind: str) -> list[str]:
@@ -39,6 +42,8 @@ def test_every_type_with_an_id_has_a_key():
     kinds = build_schema(schema_sdl()).get_possible_types(build_schema(schema_sdl()).type_map["Node"])
 
     assert {str(kind): keys(str(kind)) for kind in kinds} == KEYS
+    assert {kind: keys(kind) for kind in VALUES} == VALUES
+    assert ENTITIES.keys() == KEYS.keys() | VALUES.keys()
 
 
 def test_what_gateways_compose_leaves_out_what_no_subgraph_can_answer_alone():
@@ -65,15 +70,35 @@ async def test_entities_of_every_type_come_in_the_order_asked(city):
         {"__typename": "Appeal", "id": "Appeal:1"},
     ]
 
-    found = (await city.ask(ENTITIES, all=wanted)).data["_entities"]
+    found = (await city.ask(QUERY, all=wanted)).data["_entities"]
 
     assert [one["__typename"] for one in found] == [one["__typename"] for one in wanted]
     assert [found[1]["id"], found[4]["id"]] == ["Appeal:4", "Appeal:1"]
     assert [found[0]["name"], found[2]["number"], found[3]["title"]] == ["lift", 2, "住房热线"]
 
 
+async def test_what_appeals_refer_to_is_found_by_its_code_or_name(city):
+    wanted = [
+        {"__typename": "Area", "code": "420802"},
+        {"__typename": "Topic", "code": next(iter(topics()))},
+        {"__typename": "Organization", "name": "住建局"},
+        {"__typename": "Topic", "code": "no such code"},
+        {"__typename": "Organization", "name": "住" * 201},
+        {"__typename": "Area", "code": "4" * 201},
+    ]
+    query = """query Q($all: [_Any!]!) { _entities(representations: $all) {
+      ... on Area { division: name } ... on Topic { label } ... on Organization { name code } } }"""
+
+    area, topic, organization, *nothing = (await city.ask(query, all=wanted)).data["_entities"]
+
+    assert area["division"]
+    assert topic["label"]
+    assert organization == {"name": "住建局", "code": None}
+    assert nothing == [None, None, None]
+
+
 async def test_personal_data_is_masked_here_too(city):
-    reply = await city.ask(ENTITIES, all=[{"__typename": "Appeal", "id": "Appeal:1"}])
+    reply = await city.ask(QUERY, all=[{"__typename": "Appeal", "id": "Appeal:1"}])
 
     assert reply.data["_entities"][0]["reporter"]["name"] == "张*"
     assert "*" in reply.data["_entities"][0]["reporter"]["phone"]
@@ -89,7 +114,7 @@ async def test_personal_data_is_masked_here_too(city):
     ],
 )
 async def test_a_key_that_names_nothing_of_its_type_is_null(city, key):
-    assert (await city.ask(ENTITIES, all=[key])).data == {"_entities": [None]}
+    assert (await city.ask(QUERY, all=[key])).data == {"_entities": [None]}
 
 
 @pytest.mark.parametrize(
@@ -109,7 +134,7 @@ async def test_a_key_that_names_nothing_of_its_type_is_null(city, key):
     ids=json.dumps,
 )
 async def test_what_is_no_reference_is_an_error_in_its_place(city, key):
-    query = ENTITIES.replace("[_Any!]!", "[_Any]!") if key is None else ENTITIES
+    query = QUERY.replace("[_Any!]!", "[_Any]!") if key is None else QUERY
     reply = await city.ask(query, all=[{"__typename": "Source", "name": "lift"}, key])
 
     assert set(reply.codes) <= {"BAD_INPUT", "INVALID_QUERY"}

@@ -12,6 +12,7 @@ from starlette.routing import WebSocketRoute
 from hub.app import create_app
 from hub.errors import QueryError, StoreUnavailable
 from hub.keys import new_key
+from hub.model import Scope
 from hub.schema.callers import caller_of
 from hub.schema.execution import Execution
 from hub.schema.limits import Limits
@@ -20,17 +21,17 @@ from hub.schema.negotiation import EVENTS, PARTS
 from hub.schema.socket import Sockets
 from hub.schema.streams import FRAMINGS, Stream
 from hub.schema.viewers import ANYBODY, Viewers
-from tests.schema.conftest import appeal, running, serve
+from tests.schema.conftest import NEW, appeal, running, serve
 from tests.schema.test_socket import alone, closing
 
 FOLLOW = "subscription { appealChanged(after: 0) { number } }"
 SOON = timedelta(milliseconds=20)
 
 
-async def made(store, lasting=None):
+async def made(store, lasting=None, scopes=()):
     """A key of a name of its own; one that lasts no longer than that."""
     now = datetime.now(UTC)
-    written, record = new_key(f"desk {uuid.uuid4().hex[:8]}", [], now, now + lasting if lasting else None)
+    written, record = new_key(f"desk {uuid.uuid4().hex[:8]}", scopes, now, now + lasting if lasting else None)
     assert await store.keys.add(record)
     return written
 
@@ -138,3 +139,16 @@ async def test_a_key_is_counted_for_itself_and_a_false_one_for_where_it_comes_fr
 
 def test_a_caller_is_a_key_before_it_is_an_address():
     assert caller_of({"client": ("10.0.0.1", 1)}, ANYBODY) == "10.0.0.1"
+
+
+async def test_row_17_introspection_in_production_is_for_keys_that_say_so(production, city_store):
+    body = orjson.dumps({"query": "{ __schema { queryType { name } } }"})
+    told = []
+    for key in (None, await made(city_store), await made(city_store, scopes=[Scope.SCHEMA_READ])):
+        headers = {"content-type": "application/json", "accept": NEW}
+        reply = await production.send(
+            "POST", data=body, headers=headers | ({"authorization": f"Bearer {key}"} if key else {})
+        )
+        told.append((reply.status, reply.codes))
+
+    assert told == [(400, ["INTROSPECTION_OFF"]), (400, ["INTROSPECTION_OFF"]), (200, [])]
