@@ -58,9 +58,9 @@ class Desk:
         return (await self.post({"query": query, "variables": {"input": given}})).data["done"]
 
 
-async def key_of(store, *scopes: Scope) -> str:
-    written, record = new_key("desk", scopes, datetime.now(UTC))
-    await store.keys.add(record)
+async def key_of(store, *scopes: Scope, name: str = "desk") -> str:
+    written, record = new_key(name, scopes, datetime.now(UTC))
+    assert await store.keys.add(record)
     return written
 
 
@@ -273,8 +273,8 @@ async def test_nobody_changes_anything_without_a_key(desk, name):
 
 async def test_a_key_does_what_its_scopes_say_and_no_more(desk, own_store):
     one, *_ = await ids(desk)
-    writer = Desk(desk.client, await key_of(own_store, Scope.APPEALS_WRITE))
-    manager = Desk(desk.client, await key_of(own_store, Scope.SOURCES_MANAGE))
+    writer = Desk(desk.client, await key_of(own_store, Scope.APPEALS_WRITE, name="writer"))
+    manager = Desk(desk.client, await key_of(own_store, Scope.SOURCES_MANAGE, name="manager"))
     pause = {"query": 'mutation { pauseSource(input: {source: "housing"}) { __typename } }'}
 
     assert (await writer.post(pause)).codes == ["FORBIDDEN"]
