@@ -215,7 +215,7 @@ async def _keep_writing(store: Store, ended: asyncio.Event) -> None:
     while not ended.is_set():
         await _write(store, [f"R{number + more}" for more in range(4)])
         number += 4
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
 
 
 async def _all_changes(store: Store, after: int) -> list:
