@@ -22,7 +22,7 @@ Unreadable stands apart: the steps of a mapping raise it, and it never leaves `n
 """
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 
 class HubError(Exception):
@@ -177,7 +177,7 @@ class ActionRefused(HubError):
     It is expected: clients read it as part of the answer, not as an error of theirs or of the hub's.
     """
 
-    def __init__(self, code: str, message: str, *, path: tuple[str, ...] = (), **details: object) -> None:
+    def __init__(self, code: str, message: str, *, path: tuple[str, ...] = (), **details: Any) -> None:
         super().__init__(message)
         self.code = code  # type: ignore[misc]  # one class, many reasons: the instance names its own
         self.path = path

@@ -102,7 +102,7 @@ def act(wish: Wish, appeal: Appeal) -> Appeal:
             f"{', '.join(options) or 'nothing'}",
             path=("id",),
             status=appeal.status,
-            allowed=options,
+            allowed=list(options),
         )
     fields = dict(rule.writes(wish, appeal))
     if rule.to is not None:

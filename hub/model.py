@@ -364,8 +364,9 @@ class ChangeType(StrEnum):
 class Change:
     """One entry of the append-only log. `number` is its id everywhere; `origin` the source it came from.
 
-    `fields` maps each field that changed to [before, after], as JSON; empty for a creation. What was done at the hub
-    has an `action`, the `actor` who did it, and what was said with it: a `note`, an `organization`.
+    `source` is the one whose appeal it is: another than `origin` where something was done at the hub. `fields` maps
+    each field that changed to [before, after], as JSON; empty for a creation. What was done at the hub has an `action`,
+    the `actor` who did it, and what was said with it: a `note`, an `organization`.
     """
 
     number: int
@@ -379,6 +380,7 @@ class Change:
     actor: str | None = None
     note: str | None = None
     organization: str | None = None
+    source: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -407,6 +409,8 @@ class Delivery:
     tries: int = 0
     again: bool = False
     remote_id: str | None = None
+    is_test: bool = False
+    """Nothing happened: somebody wants to see whether the endpoint takes what it is sent."""
 
 
 class Outcome(StrEnum):

@@ -1,4 +1,4 @@
-"""The commands for keys, run as people run them."""
+"""The commands for keys, and those that stop and start schedules, run as people run them."""
 
 import json
 
@@ -32,6 +32,18 @@ def test_a_key_that_there_is_not_cannot_be_revoked(city: City) -> None:
 
     assert done.returncode == 2
     assert done.stderr == "Error: there is no key 'abc'\n  run `hub keys`\n"
+
+
+def test_a_source_is_paused_and_resumed(city: City) -> None:
+    paused = city.hub("pause", "housing")
+    shown = json.loads(city.hub("sources", "--json").stdout)["sources"]
+    resumed = city.hub("resume", "housing")
+    after = json.loads(city.hub("sources", "--json").stdout)["sources"]
+
+    assert paused.stdout == "housing is not pulled until `hub resume housing`\n"
+    assert resumed.stdout == "housing is pulled again, by whichever worker is free\n"
+    assert [one["paused"] for one in shown if one["source"] == "housing"] == [True]
+    assert [one["paused"] for one in after if one["source"] == "housing"] == [False]
 
 
 def test_a_third_key_of_a_name_is_refused_while_two_hold(city: City) -> None:

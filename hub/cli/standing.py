@@ -1,4 +1,4 @@
-"""Answer `hub sources`, `hub rejected`, `hub drift` and `hub entries`: how things stand in the store."""
+"""Answer `hub sources`, `hub rejected`, `hub drift`, `hub entries`, `hub pause` and `hub resume`: how things stand."""
 
 import logging
 from collections.abc import Sequence
@@ -14,6 +14,7 @@ from hub.cli.stopping import until_stopped
 from hub.cli.voice import about, ago, answer, columns, counted
 from hub.config import Config
 from hub.model import Drift, DriftKind, RejectedTicket, SourceHealth
+from hub.store.lanes import source_lane
 from hub.store.reads import EntryPage, RejectedPage
 
 
@@ -35,6 +36,28 @@ def sources(asked: Asked) -> int:
         *([f"{rejected} rejected: run `hub rejected`"] if rejected else []),
     )
     return 0
+
+
+def pause(asked: Asked, name: str) -> int:
+    """Have nobody pull a source until it is resumed."""
+    source = _chosen(asked, name)
+    until_stopped(_paused(*source))
+    answer(asked, {"source": name, "paused": True}, f"{name} is not pulled until `hub resume {name}`")
+    return 0
+
+
+def resume(asked: Asked, name: str) -> int:
+    """Let a source be pulled again, at once."""
+    source = _chosen(asked, name)
+    until_stopped(_resumed(*source))
+    answer(asked, {"source": name, "paused": False}, f"{name} is pulled again, by whichever worker is free")
+    return 0
+
+
+def _chosen(asked: Asked, name: str) -> tuple[Config, str]:
+    config = asked.configuration()
+    logs.configure(asked, logging.WARNING, config.secrets)
+    return config, choose(config, name).name
 
 
 def rejected(asked: Asked, name: str | None, limit: int) -> int:
@@ -117,6 +140,16 @@ async def _drift(config: Config, source: str | None, seen: bool) -> list[Drift]:
 async def _entries(config: Config, name: str, limit: int) -> EntryPage:
     async with opened(config) as store:
         return await store.reads.entries(name, size=limit)
+
+
+async def _paused(config: Config, name: str) -> None:
+    async with opened(config) as store:
+        await store.lanes.pause(source_lane(name))
+
+
+async def _resumed(config: Config, name: str) -> None:
+    async with opened(config) as store:
+        await store.lanes.resume(source_lane(name))
 
 
 async def _health(config: Config) -> list[SourceHealth]:

@@ -88,9 +88,9 @@ class Rule(BaseModel):
     date: str | list[str] | None = Field(
         None,
         description="The form of the time: iso (also where nothing is said), epoch_s, epoch_ms (also inside "
-        "/Date(…)/, as .NET writes it), excel, chinese, or a strptime pattern; or several, of which the first that "
-        "suits is taken. A time without offset is in the source's time zone; of a pattern with a Z behind the clock, "
-        "in UTC.",
+        "/Date(…)/, as .NET writes it), epoch_ds (tenths of seconds), epoch_us (millionths), excel, chinese, or a "
+        "strptime pattern; or several, of which the first that suits is taken. A time without offset is in the "
+        "source's time zone; of a pattern with a Z behind the clock, in UTC.",
     )
     time: Clock | None = Field(None, description="Put the time at the start (00:00:00) or end (23:59:59) of its day.")
     crs: Annotated[Crs, WithJsonSchema(_CRS_SCHEMA)] | None = Field(

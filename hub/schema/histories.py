@@ -3,7 +3,7 @@
 import orjson
 from graphql import FieldNode, GraphQLObjectType
 
-from hub.model import ChangeType
+from hub.model import Action, ChangeType
 from hub.schema.selections import NotCompilable, Writer, source_of, type_below
 from hub.schema.types import MOST_CHANGES, SOME_CHANGES, field_name
 from hub.store.pages import CHANGE, changes_column
@@ -51,12 +51,17 @@ def _change(writer: Writer, kind: GraphQLObjectType, nodes: list[FieldNode]) -> 
         "version": _told("version"),
         "type": f"{writer.bind({one.value: one.name for one in ChangeType}.get)}({_told('type')}, 'UPDATED')",
         "at": f"{_told('at')}.replace(' ', 'T') + 'Z'",
+        # A word that a newer hub wrote says nothing here.
+        "action": f"{writer.bind({one.value: one.name for one in Action}.get)}({_told('action')})",
+        **{name: _told(name) for name in ("actor", "note", "organization")},
     }
 
     def part(name: str, found: list[FieldNode]) -> str:
         below = type_below(kind, name)
         if below is None:
-            return said[name]
+            if name in said:
+                return said[name]
+            raise NotCompilable(f"change.{name}")
         match name:
             case "fields":
                 return f"[{_field(writer, below, found)} for n, v in {_told('fields')}.items()]"

@@ -135,4 +135,5 @@ class _Subscriber:
 
 
 def _wanted(change: Change, sources: Collection[str]) -> bool:
-    return not sources or change.origin in sources
+    # Whose appeal it is counts, and not where it was changed: what is done at the hub concerns its source's followers.
+    return not sources or change.source in sources

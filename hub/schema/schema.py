@@ -10,6 +10,7 @@ from strawberry.schema.config import StrawberryConfig
 from hub.schema.entities import ENTITIES
 from hub.schema.executor import Executor
 from hub.schema.federation import Subgraph
+from hub.schema.mutation import Mutation
 from hub.schema.query import Query
 from hub.schema.scalars import SCALARS
 from hub.schema.subscription import Subscription
@@ -23,6 +24,7 @@ def schema() -> Subgraph:
         # In a graph of several subgraphs none of them knows what every id names.
         left_out=("node", "nodes"),
         query=Query,
+        mutation=Mutation,
         subscription=Subscription,
         types=[Appeal, Change, RejectedTicket, Source],
         config=StrawberryConfig(scalar_map=SCALARS),

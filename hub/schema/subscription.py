@@ -20,7 +20,10 @@ async def appeal_changed(
     ] = strawberry.UNSET,
     source: Annotated[
         list[str] | None,
-        strawberry.argument(description=f"Changes of these sources only, by their names; {MOST_VALUES} at most."),
+        strawberry.argument(
+            description="Changes of appeals of these sources only, by their names, wherever they were made; "
+            f"{MOST_VALUES} at most."
+        ),
     ] = strawberry.UNSET,
 ) -> AsyncGenerator[Change, None]:
     changes = info.context.live.follow(after if isinstance(after, int) else None, several("source", source))

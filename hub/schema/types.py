@@ -12,6 +12,7 @@ from strawberry.utils.str_converters import to_camel_case
 from hub import model
 from hub.masking import masked_name, masked_numbers, masked_phone
 from hub.model import (
+    Action,
     ChangeType,
     Channel,
     Degradation,
@@ -212,6 +213,12 @@ class Change(Node):
     at: datetime = strawberry.field(description="When the hub wrote it.")
     version: int = strawberry.field(description="The appeal's version that it made.")
     fields: list[FieldChange] = strawberry.field(description="What became different; empty for a new appeal.")
+    action: Action | None = strawberry.field(description="What was done at the hub; null for what a source told.")
+    actor: str | None = strawberry.field(description="Who did it: the name of the key; null for what a source told.")
+    note: str | None = strawberry.field(description="What was said with it.")
+    organization: str | None = strawberry.field(
+        description="The organization it names: in charge from then on, or proposed when it was returned."
+    )
     origin: strawberry.Private[str]
     appeal_id: strawberry.Private[int]
 
@@ -236,6 +243,10 @@ class Change(Node):
             at=change.at,
             version=change.version,
             fields=_field_changes(change.fields),
+            action=change.action,
+            actor=change.actor,
+            note=change.note,
+            organization=change.organization,
             origin=change.origin,
             appeal_id=change.appeal_id,
         )
@@ -304,7 +315,8 @@ class Appeal(Node):
     satisfaction: Satisfaction = strawberry.field(description="满意度: what the resident thought of the result.")
     satisfaction_text: str | None = strawberry.field(description="The source's own word for `satisfaction`.")
     duplicate_of_external_id: str | None = strawberry.field(
-        description="并单: the id that its source gives for the appeal that it repeats."
+        description="并单: the id that its source gives for the appeal that it repeats; `SOURCE:ID` for one of another "
+        "source, which it was merged into at the hub."
     )
     support_count: int | None = strawberry.field(description="How many others support it.")
     attachments: list[Attachment] = strawberry.field(description="附件: photos and files.")
@@ -337,6 +349,9 @@ class Appeal(Node):
         if self.plain.duplicate_of is None:
             return None
         stored = await info.context.appeals_by_source.load((self.source_name, self.plain.duplicate_of))
+        source, separator, external_id = self.plain.duplicate_of.partition(":")
+        if stored is None and separator:  # Merged at the hub, into an appeal of another source.
+            stored = await info.context.appeals_by_source.load((source, external_id))
         return Appeal.of(stored) if stored else None
 
     def _status_label(self, locale: In = Locale.ZH) -> str:
@@ -364,7 +379,7 @@ class Appeal(Node):
     )
     duplicate_of: Optional["Appeal"] = strawberry.field(
         resolver=_duplicate_of,
-        description="并单: the appeal of the same source that it repeats; null when the hub has none of that id.",
+        description="并单: the appeal that it repeats; null when the hub has none of that id.",
     )
     status_label: str = strawberry.field(resolver=_status_label, description="`status` as people are shown it.")
     kind_label: str = strawberry.field(resolver=_kind_label, description="`kind` as people are shown it.")

@@ -109,6 +109,18 @@ class Lanes:
                 "update lane set due_at = clock_timestamp() where name = any($1)", ([*map(source_lane, names)],)
             )
 
+    async def pause(self, name: str) -> None:
+        """Have nobody claim the lane when it is due, until `resume`; a run under way goes on to its end."""
+        async with self._database.begin_lean() as connection:
+            await connection.execute("update lane set paused = true where name = $1", name)
+
+    async def resume(self, name: str) -> None:
+        """Let the lane be claimed again, at once."""
+        async with self._database.begin_lean() as connection:
+            await connection.execute(
+                "update lane set paused = false, due_at = clock_timestamp() where name = $1 and paused", name
+            )
+
     async def claim(self, holder: str, lease: timedelta, names: Sequence[str], *, failing: bool = True) -> Lane | None:
         """Take the lane among `names` that has been due longest; None when none is due and free.
 

@@ -241,23 +241,22 @@ class Reads:
         return int(rows[0][0])
 
     async def changes(self, after: int, limit: int, *, sources: Collection[str] = ()) -> list[Change]:
-        """The log from just after a number on, of the given sources or of all."""
-        statement = sa.select(change).where(change.c.number > after).order_by(change.c.number).limit(limit)
+        """The log from just after a number on, of the appeals of the given sources or of all."""
+        statement = _CHANGE.where(change.c.number > after).order_by(change.c.number).limit(limit)
         if sources:
-            statement = statement.where(change.c.origin.in_(sources))
+            statement = statement.where(appeal.c.source.in_(sources))
         return [_change(row) for row in await self._rows(statement)]
 
     async def changes_by_number(self, numbers: Collection[int]) -> dict[int, Change]:
         """Those of the changes that exist, by their numbers."""
-        rows = await self._rows(sa.select(change).where(change.c.number == sa.any_(sa.cast(list(numbers), _IDS))))
+        rows = await self._rows(_CHANGE.where(change.c.number == sa.any_(sa.cast(list(numbers), _IDS))))
         return {row.number: _change(row) for row in rows}
 
     async def changes_of(self, appeal_ids: Collection[int], *, size: int, after: int = 0) -> dict[int, ChangePage]:
         """The changes of each appeal from just after a number on, `size` at most each, in one query for all of them."""
         wanted = sa.func.unnest(sa.cast(list(appeal_ids), _IDS)).table_valued("id").render_derived("wanted")
         one = (
-            sa.select(change)
-            .where(change.c.appeal_id == wanted.c.id, change.c.number > after)
+            _CHANGE.where(change.c.appeal_id == wanted.c.id, change.c.number > after)
             .order_by(change.c.number)
             .limit(size + 1)
             .lateral("one")
@@ -444,6 +443,9 @@ def _point(longitude: float | None, latitude: float | None) -> tuple[float, floa
     return None if longitude is None or latitude is None else (longitude, latitude)
 
 
+_CHANGE = sa.select(change, appeal.c.source).join(appeal, appeal.c.id == change.c.appeal_id)
+
+
 def _change(row: sa.Row[Any]) -> Change:
     return Change(
         number=row.number,
@@ -457,6 +459,7 @@ def _change(row: sa.Row[Any]) -> Change:
         actor=row.actor,
         note=row.note,
         organization=row.organization,
+        source=row.source,
     )
 
 

@@ -182,6 +182,16 @@ class Tickets:
             )
             return int(rows.scalar_one())
 
+    async def replayable(self, source: str, *, served: bool) -> int:
+        """How many tickets a replay would read again."""
+        states = ["rejected", *(["served"] if served else [])]
+        async with self._database.begin_lean() as connection:
+            return int(
+                await connection.fetchval(
+                    "select count(*) from ticket where source = $1 and state = any($2)", source, states
+                )
+            )
+
     async def replay_served(self, source: str) -> int:
         """Make every served ticket of a source pending again, to be read by a changed mapping; says how many.
 

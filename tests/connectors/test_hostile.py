@@ -11,6 +11,7 @@ import zlib
 from datetime import UTC, datetime
 from typing import Any
 
+import brotli
 import pytest
 from aiohttp import web
 from pulling import QUICK, broken_off, build, tickets
@@ -79,10 +80,12 @@ async def test_an_answer_without_end_stops_at_the_limit(protocol: str):
     assert "more than limits.max_body (1024 KB)" in error.message
 
 
-@pytest.mark.parametrize("coding", ["gzip", "deflate"])
+PACK = {"gzip": gzip.compress, "deflate": zlib.compress, "br": brotli.compress}
+
+
+@pytest.mark.parametrize("coding", PACK)
 async def test_an_answer_that_inflates_stops_at_the_limit(protocol: str, coding: str):
-    blanks = b" " * 32 * MEGABYTE
-    bomb = gzip.compress(blanks) if coding == "gzip" else zlib.compress(blanks)
+    bomb = PACK[coding](b" " * 32 * MEGABYTE)
 
     error = await trouble(protocol, lambda _: raw(bomb, **{"Content-Encoding": coding}))
 

@@ -221,7 +221,7 @@ def certificate(tmp_path: Path) -> Certificate:
 
 
 async def test_an_answer_packed_as_nobody_asked_for_is_refused():
-    async with serving(lambda _: raw(b"\x8b\x05\x80[1]\x03", **{"Content-Encoding": "br"})) as upstream:
+    async with serving(lambda _: raw(b"\x28\xb5\x2f\xfd[1]", **{"Content-Encoding": "zstd"})) as upstream:
         with pytest.raises(SourceRefused, match="packs its answer"):
             await tickets(rest(upstream.url))
 

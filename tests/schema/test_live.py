@@ -29,7 +29,8 @@ class Log(Reads):
         for _ in range(count):
             # Numbers rise, and some are left out, as when a transaction is rolled back.
             number = (self.entries[-1].number if self.entries else 0) + self.random.choice([1, 1, 3])
-            self.entries.append(Change(number, 1, 1, ChangeType.UPDATED, self.random.choice("ab"), START, {}))
+            source = self.random.choice("ab")
+            self.entries.append(Change(number, 1, 1, ChangeType.UPDATED, "hub", START, {}, source=source))
 
     async def last_change_number(self):
         await self._wait()
@@ -105,7 +106,7 @@ async def test_a_filtered_reader_gets_past_a_log_of_others(started):
     log = Log()
     live = started(log)
     log.write(1_200)
-    wanted = [entry.number for entry in log.entries if entry.origin == "a"]
+    wanted = [entry.number for entry in log.entries if entry.source == "a"]
 
     assert await read(live, 0, len(wanted), ["a"]) == wanted
 

@@ -1,6 +1,7 @@
 """What people do to appeals at the hub: done once, logged, and not undone by what a source repeats."""
 
 import asyncio
+from contextlib import aclosing
 from dataclasses import replace
 from datetime import UTC, datetime, timedelta
 
@@ -9,6 +10,7 @@ import pytest
 from hub.errors import ActionRefused
 from hub.lifecycle import Wish, act
 from hub.model import ONE_STOP, Action, Appeal, ChangeType, SourceClass, SourceRecord, Status
+from hub.schema.live import Live
 from hub.store.actions import Request
 from hub.store.lanes import source_lane
 from hub.store.tickets import Served
@@ -201,3 +203,30 @@ async def test_requests_are_forgotten_after_two_days(housing):
 
     async with housing._database.begin_lean() as connection:
         assert await connection.fetchval("select array_agg(key) from request") == ["k2"]
+
+
+async def test_what_is_done_here_is_told_to_those_who_follow_its_source(housing):
+    """They ask for the appeals of a source, and not for where somebody changed them."""
+    appeal_id = await serve(housing, told())
+    made = await housing.actions.act(request(), appeal_id, decide(), version=1)
+
+    of_housing = await housing.reads.changes(0, 10, sources=["housing"])
+    followed = await _first_followed(housing, made.number - 1, ["housing"])
+
+    assert [(change.number, change.origin, change.source) for change in of_housing][-1] == (
+        made.number,
+        ONE_STOP,
+        "housing",
+    )
+    assert followed.number == made.number
+    assert await housing.reads.changes(0, 10, sources=[ONE_STOP]) == []
+
+
+async def _first_followed(store, after, sources):
+    live = Live(store.reads)
+    running = asyncio.create_task(live.run())
+    try:
+        async with asyncio.timeout(10), aclosing(live.follow(after, sources)) as changes:
+            return await anext(changes)
+    finally:
+        running.cancel()
