@@ -46,6 +46,7 @@ smoke: $(VENV)/.developer ## the shortest run that shows the hub works with this
 chaos: $(VENV)/.developer ## kill -9, SIGSTOP, take-over: slow, prints its figures
 	$(BIN)/python -m bench.chaos
 	$(BIN)/python -m bench.chaos_push
+	KILLS=200 $(BIN)/pytest -q -s -n 0 --timeout 3600 tests/schema/test_mutation_killed.py
 
 examples: examples/build/relay.js $(VENV)/.developer ## the example clients: types generated, checked, built, and run against a hub
 	$(BIN)/pytest -q tests/conformance/test_examples.py

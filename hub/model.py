@@ -409,6 +409,8 @@ class Delivery:
     tries: int = 0
     again: bool = False
     remote_id: str | None = None
+    is_test: bool = False
+    """Nothing happened: somebody wants to see whether the endpoint takes what it is sent."""
 
 
 class Outcome(StrEnum):

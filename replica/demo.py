@@ -11,7 +11,7 @@ import signal
 import socket
 import sys
 import time
-from asyncio.subprocess import PIPE, Process
+from asyncio.subprocess import DEVNULL, PIPE, Process
 from collections.abc import AsyncIterator, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
@@ -25,6 +25,10 @@ from replica.replica import HOST, PORT, Replica
 
 ROOT = Path(__file__).resolve().parent.parent
 QUERY = "{ appeals(first: 3) { nodes { source { title } title status createdAt } } }"
+MUTATION = (
+    'mutation { submitAppeal(input: {clientMutationId: "1", title: "路灯不亮"}) '
+    "{ ... on AppealActed { appeal { id title status } } ... on UserError { message code } } }"
+)
 STANDING = "{ sources { name title connector health { running lastSuccessAt lastError failures served rejected } } }"
 
 _FIRST_RUNS = 90  # seconds that the sources get for their first runs
@@ -73,7 +77,7 @@ async def _show() -> None:
         log = files / "hub.log"
         async with _beside(sys.argv[1:], files / "beside.log"), _hub(city.surroundings, log) as (hub, endpoint):
             city.push_to(endpoint.removesuffix("/graphql"))
-            telling = asyncio.create_task(_tell(endpoint))
+            telling = asyncio.create_task(_tell(endpoint, city.surroundings))
             ended = asyncio.create_task(hub.wait())
             try:
                 await asyncio.wait({telling, ended}, return_when=asyncio.FIRST_COMPLETED)
@@ -148,7 +152,7 @@ def _last_words(hub: Process, log: Path) -> str:
     return "\n".join([*lines, f"the hub ended with exit code {hub.returncode}; see {log}"])
 
 
-async def _tell(endpoint: str) -> None:
+async def _tell(endpoint: str, surroundings: Mapping[str, str]) -> None:
     """Wait for the sources' first runs, telling of each, then say what to do next."""
     async with aiohttp.ClientSession() as http:
         sources = await _first_runs(http, endpoint)
@@ -157,12 +161,30 @@ async def _tell(endpoint: str) -> None:
         answer = await _asked(http, endpoint, QUERY)
     say(f"\nserving {endpoint}   ({len(sources)} sources, {served:,} appeals)")
     say(f"\nAsk it:\n\n$ {command}\n{json.dumps(answer, ensure_ascii=False, separators=(',', ':'))}")
+    if key := await _new_key(surroundings):
+        headers = f"-H 'authorization: Bearer {key}' -H 'content-type: application/json'"
+        changing = f"curl -s {endpoint} {headers} -d '{json.dumps({'query': MUTATION}, ensure_ascii=False)}'"
+        say(f"\nMake an appeal of your own, by a key that holds for a day:\n\n$ {changing}")
     python = _short(Path(sys.executable))
     say(f"\nThe city goes on; watch its changes as they come:\n\n$ {python} -m replica.watch {endpoint}")
     say(f"\nSee how the sources do, and what was set aside and why:\n\n$ {python.with_name('hub')} rejected")
     say(f"\nChange appeals, with a key (docs/how-to/change-appeals.md):\n\n$ {python.with_name('hub')} add-key desk")
     say("\nCtrl-C stops all of it. What was pulled stays; the next start goes on from there.")
     await asyncio.Event().wait()
+
+
+async def _new_key(surroundings: Mapping[str, str]) -> str:
+    """Have the hub make a key for whoever looks on; empty where it does not."""
+    # A name has two keys at most, and the demonstration may be started often.
+    name = f"demo-{time.time_ns():x}"
+    command = ("--config", str(ROOT / "connectors.yaml"), "--json", "add-key", name, "--days", "1")
+    environ = {**os.environ, **surroundings}
+    process = await leash.start(sys.executable, "-m", "hub.cli", *command, stdout=PIPE, stderr=DEVNULL, env=environ)
+    try:
+        said = await process.stdout.read() if process.stdout else b""
+    finally:
+        await leash.stop(process)
+    return str(json.loads(said)["key"]) if said else ""
 
 
 async def _first_runs(http: aiohttp.ClientSession, endpoint: str) -> list[dict[str, Any]]:

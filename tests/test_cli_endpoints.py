@@ -90,6 +90,19 @@ def test_a_secret_is_made_a_refused_change_is_seen_and_sent_again(city: City, of
     assert receiver.ids[2] == "1"
 
 
+def test_a_test_message_shows_what_the_endpoint_answers(city: City, office: tuple[Office, int]) -> None:
+    receiver, port = office
+    city.configure(CONFIG + ENDPOINT.format(port=port) + f"    secrets: [{SECRET}]\n")
+
+    refused = city.hub("endpoints", "office", "--test")
+    receiver.status = 200
+    taken = city.hub("endpoints", "office", "--test")
+
+    assert (refused.returncode, refused.stdout) == (1, "refused (400): answered 400\n")
+    assert (taken.returncode, taken.stdout) == (0, "delivered (200)\n")
+    assert all(one.startswith("test_") for one in receiver.ids)
+
+
 def test_an_endpoint_is_paused_and_resumed(city: City) -> None:
     city.configure(CONFIG + ENDPOINT.format(port=9))
 
@@ -106,8 +119,8 @@ def test_an_endpoint_is_paused_and_resumed(city: City) -> None:
     ("arguments", "said"),
     [
         (("deliveries", "ofice"), "there is no endpoint 'ofice' in connectors.yaml did you mean 'office'?"),
-        (("endpoints", "office"), "give the name of an endpoint and one of --pause, --resume and --rotate"),
-        (("endpoints", "--pause"), "give the name of an endpoint and one of --pause, --resume and --rotate"),
+        (("endpoints", "office"), "give the name of an endpoint and one of --pause, --resume, --rotate and --test"),
+        (("endpoints", "--pause"), "give the name of an endpoint and one of --pause, --resume, --rotate and --test"),
         (("endpoints", "office", "--rotate"), "the hub has no HUB_SECRET_KEY to keep secrets with"),
         (("replay-deliveries", "office", "--delivered"), "--delivered sends everything once more"),
         (("replay-deliveries", "office", "--since", "gestern"), "--since 'gestern' is no day"),

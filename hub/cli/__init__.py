@@ -240,7 +240,7 @@ _ENDPOINT = Annotated[str, typer.Argument(metavar="ENDPOINT", help="Its name in 
 
 
 @app.command(short_help="Show how every endpoint is doing, or look after one.")
-def endpoints(
+def endpoints(  # noqa: PLR0917  # what can be asked of the command
     ctx: typer.Context,
     endpoint: Annotated[
         str | None, typer.Argument(metavar="ENDPOINT", help="The one to look after.", show_default=False)
@@ -248,20 +248,23 @@ def endpoints(
     pause: Annotated[bool, typer.Option("--pause", help="Send it nothing; what changes meanwhile waits.")] = False,
     resume: Annotated[bool, typer.Option("--resume", help="Go on sending, whatever stopped it.")] = False,
     rotate: Annotated[bool, typer.Option("--rotate", help="Make a new secret, and show it once.")] = False,
+    test: Annotated[bool, typer.Option("--test", help="Send it a test message, and show what it answered.")] = False,
 ) -> int:
     """Show how every endpoint is doing: what waits for it, what it did not take, and why.
 
-    With the name of one and an option: pause it, resume it, or make it a new secret; the former one signs as well for
-    a day.
+    With the name of one and an option: pause it, resume it, test it, or make it a new secret; the former one signs as
+    well for a day.
     """
     from hub.cli import delivering
 
-    if sum((pause, resume, rotate)) > 1 or (endpoint is None) == any((pause, resume, rotate)):
-        raise typer.BadParameter("give the name of an endpoint and one of --pause, --resume and --rotate, or neither")
+    asked_for = (pause, resume, rotate, test)
+    if sum(asked_for) > 1 or (endpoint is None) == any(asked_for):
+        options = "--pause, --resume, --rotate and --test"
+        raise typer.BadParameter(f"give the name of an endpoint and one of {options}, or neither")
     if endpoint is None:
         return delivering.endpoints(_asked(ctx))
-    act = delivering.pause if pause else delivering.resume if resume else delivering.rotate
-    return act(_asked(ctx), endpoint)
+    acts = (delivering.pause, delivering.resume, delivering.rotate, delivering.test)
+    return next(act for act, wanted in zip(acts, asked_for, strict=True) if wanted)(_asked(ctx), endpoint)
 
 
 @app.command(short_help="Show what an endpoint did not take, and its last attempts.")

@@ -9,11 +9,22 @@ from typing import Any
 
 from hub.cli import logs
 from hub.cli.asked import Asked, Misused, meant, moment, opened
+from hub.cli.failures import FAILED
 from hub.cli.stopping import until_stopped
 from hub.cli.voice import about, ago, answer, columns, counted
 from hub.config import Config, Endpoint
 from hub.endpoints.sealing import Vault, new_secret
-from hub.model import Attempt, EndpointHealth, EndpointState, ParkedAppeal, Selection
+from hub.model import (
+    Attempt,
+    Change,
+    ChangeType,
+    Delivery,
+    EndpointHealth,
+    EndpointState,
+    Outcome,
+    ParkedAppeal,
+    Selection,
+)
 
 _LAST = 2**62  # no change has a higher number
 _PARKED = ("change", "appeal", "tries", "next try", "since", "reason")
@@ -68,6 +79,26 @@ def rotate(asked: Asked, name: str) -> int:
     told = f"it is shown once; the one before signs as well for {about(_BOTH)}"
     answer(asked, {"endpoint": name, "secret": secret}, secret, told)
     return 0
+
+
+def test(asked: Asked, name: str) -> int:
+    """Send an endpoint a test message, once, and show what became of it."""
+    config = _configured(asked)
+    attempt = until_stopped(_tested(config, choose(config, name)))
+    status = f" ({attempt.status})" if attempt.status else ""
+    reason = f": {attempt.reason}" if attempt.reason else ""
+    answer(asked, _attempt_facts(attempt), f"{attempt.outcome.value}{status}{reason}")
+    return 0 if attempt.outcome is Outcome.DELIVERED else FAILED
+
+
+async def _tested(config: Config, endpoint: Endpoint) -> Attempt:
+    now = datetime.now(UTC)
+    nothing = Delivery(Change(0, 0, 0, ChangeType.UPDATED, "", now, {}), {}, is_test=True)
+    async with opened(config) as store:
+        sealed = await store.deliveries.sealed(endpoint.name)
+        kept = Vault.of(os.environ).opened(endpoint.name, sealed.secret, sealed.former)
+    async with endpoint.carrier.open(kept) as send:
+        return await send(nothing)
 
 
 def deliveries(asked: Asked, name: str, limit: int, *, dead: bool) -> int:

@@ -44,6 +44,8 @@ class LegacyRequest:
     def write(self, delivery: Delivery, now: datetime) -> Request:
         """Raises SourceRefused where the request needs a value that the appeal does not have."""
         del now
+        if delivery.is_test:
+            raise SourceRefused("its own system would take a test for an appeal", hint="`hub listen` prints requests")
         values = _Values(self, delivery)
         written = question(self.request, values.find, self._manner)
         if written is None:

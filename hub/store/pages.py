@@ -72,8 +72,16 @@ def _expected(text: str, frequency: Frequency) -> float | None:
 
     The pairs of one term come together, so the rarest tells; terms come as they like, which is what planners expect.
     """
-    parts = [min(map(frequency, sought)) for term in search.terms(text) if (sought := search.sought(term))]
-    return math.prod(parts) if parts else None
+    # So few characters begin any number of lexemes: alone they say nothing, beside others each is one of ten.
+    if all(one.short for one in search.sought(text)):
+        return 1 if search.sought(text) else None
+    parts = [_together(sought, frequency) for term in search.terms(text) if (sought := search.sought(term))]
+    return math.prod(parts)
+
+
+def _together(sought: Sequence[search.Sought], frequency: Frequency) -> float:
+    rarest = min((frequency(one) for one in sought if not one.short), default=1)
+    return rarest * math.prod(0.1 ** len(one.lexeme) for one in sought if one.short)
 
 
 # ── ways to read a page ──────────────────────────────────────────────────────────────────────────────────────────────

@@ -23,7 +23,6 @@ Row: TypeAlias = Sequence[Any]
 asked: ContextVar[list[str] | None] = ContextVar("asked", default=None)
 """Where the statements are noted that are asked from here on; None when nobody wants to know."""
 _POOL_SIZE = 10
-_SHORT = 4  # So few characters begin any number of lexemes, each of them rare.
 _FRESH = 600  # seconds for which PostgreSQL's statistics are not asked again
 
 
@@ -36,7 +35,8 @@ class Quick:
         self._once = _Connections(database, "force_generic_plan")
         self._anew = _Connections(database, "force_custom_plan")
         self._frequencies: Mapping[str, float] = {}
-        self._asked_at = -math.inf
+        self._known_until = -math.inf
+        self._learning: asyncio.Task[None] | None = None
 
     async def page(self, query: AppealQuery, columns: tuple[str, ...]) -> list[Row]:
         """One row more than asked for, where there is one, in the direction of reading."""
@@ -48,20 +48,28 @@ class Quick:
         return await (self._anew if attempt.anew else self._once).fetch(attempt.text, attempt.parameters)
 
     async def _know_frequencies(self) -> None:
-        """Learn which lexemes are common. What is out of date, or not known at all, costs time and nothing else."""
-        if (now := time.monotonic()) < self._asked_at + _FRESH:
-            return
-        self._asked_at = now
-        rows = await self._once.fetch(_FREQUENCIES, [])
-        self._frequencies = {
-            lexeme: part for lexemes, parts in rows for lexeme, part in zip(lexemes, parts, strict=False)
-        }
+        """Know which lexemes are common. What is out of date, or not known at all, costs time and nothing else."""
+        if self._learning is None and time.monotonic() >= self._known_until:
+            self._learning = asyncio.create_task(self._learn())
+        if self._learning is not None and not self._frequencies:
+            # Whoever stops waiting does not stop those who wait for the same.
+            await asyncio.shield(self._learning)
+
+    async def _learn(self) -> None:
+        try:
+            rows = await self._once.fetch(_FREQUENCIES, [])
+            self._frequencies = {
+                lexeme: part for lexemes, parts in rows for lexeme, part in zip(lexemes, parts, strict=False)
+            }
+            self._known_until = time.monotonic() + _FRESH
+        except StoreUnavailable:
+            pass  # The page that is to be read will tell, or the next one learns.
+        finally:
+            self._learning = None
 
     def _frequency(self, sought: Sought) -> float:
         if not sought.prefix:
             return self._frequencies.get(sought.lexeme, 0)
-        if len(sought.lexeme) <= _SHORT:
-            return 1
         return sum(part for lexeme, part in self._frequencies.items() if lexeme.startswith(sought.lexeme))
 
     async def one(self, key: int | tuple[str, str], columns: tuple[str, ...]) -> Row | None:

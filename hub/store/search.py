@@ -17,6 +17,7 @@ _HAN_RUN_APART = re.compile(f"({_HAN_RUN.pattern})")
 _WORD = re.compile(f"[^\\W_{_HAN}]+")
 _HAN_OR_WORD = re.compile(f"{_HAN_RUN.pattern}|{_WORD.pattern}")
 _LONGEST = 64  # a longer word is cut: a lexeme ends at 2 KB, and nobody types more
+_SHORT = 4  # characters
 _END = "\0"  # stands between texts: PostgreSQL keeps none that holds it
 _TO_FOLD_OR_CUT = re.compile(f"[^\0-\x7f，。、：；？！·…—（）“”‘’《》【】]|[A-Za-z0-9]{{{_LONGEST + 1}}}")
 _BLANK_OR_LOWER = bytes(ord(sign.lower()) if (sign := chr(code)).isalnum() else ord(" ") for code in range(128))
@@ -42,6 +43,11 @@ class Sought(NamedTuple):
 
     lexeme: str
     prefix: bool
+
+    @property
+    def short(self) -> bool:
+        """Whether it begins lexemes of which nobody can tell how many appeals hold one."""
+        return self.prefix and len(self.lexeme) <= _SHORT
 
 
 def sought(text: str) -> list[Sought]:

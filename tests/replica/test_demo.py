@@ -74,6 +74,12 @@ async def told_until(process, words) -> str:
     return told
 
 
+async def answered(line):
+    """What a command that the demonstration shows answers."""
+    curl = await asyncio.create_subprocess_exec(*shlex.split(line), stdout=PIPE)
+    return json.loads((await curl.communicate())[0])
+
+
 def processes_of(folder) -> list[str]:
     """Every process that still works with the folder: the hub and its PostgreSQL work in it."""
     found = psutil.process_iter(["cmdline", "cwd"])
@@ -86,9 +92,7 @@ async def test_the_demonstration_answers_stops_cleanly_and_starts_again(surround
         process = await demo(surroundings, folder)
         told = await told_until(process, "Ctrl-C stops")
         assert processes_of(folder)
-        command = shlex.split(re.search(r"^\$ (curl .*)$", told, re.MULTILINE)[1])
-        curl = await asyncio.create_subprocess_exec(*command, stdout=PIPE)
-        answer = json.loads((await curl.communicate())[0])
+        answer, made = [await answered(line) for line in re.findall(r"^\$ (curl .*)$", told, re.MULTILINE)]
 
         watching = shlex.split(re.search(r"^\$ (.* -m replica\.watch .*)$", told, re.MULTILINE)[1])
         watch = await asyncio.create_subprocess_exec(*watching, env=surroundings, stdout=PIPE)
@@ -101,6 +105,7 @@ async def test_the_demonstration_answers_stops_cleanly_and_starts_again(surround
 
         assert re.match(r" *\d+  \S", change.decode())
         assert len(answer["data"]["appeals"]["nodes"]) == 3
+        assert made["data"]["submitAppeal"]["appeal"]["status"] == "RECEIVED"
         sources, served = re.search(r"\((\d+) sources, ([\d,]+) appeals\)", told).groups()
         assert (
             int(sources) == len(re.findall(r"^  \S.* \d+ appeals +\d+ rejected$", told, re.MULTILINE)) == len(SYSTEMS)

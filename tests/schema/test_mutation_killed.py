@@ -1,6 +1,7 @@
 """The API killed in the middle of a mutation, whose client asks again: it is done once."""
 
 import asyncio
+import os
 import random
 import socket
 import sys
@@ -29,7 +30,7 @@ QUERY = """mutation ($id: ID!, $key: String!) {
     ... on AppealActed { change { number } } ... on UserError { message }
   }
 }"""
-KILLS = 4
+KILLS = int(os.environ.get("KILLS", "4"))  # `make chaos` asks for more
 
 
 def free_port() -> int:
@@ -61,7 +62,7 @@ async def test_a_mutation_is_done_once_however_often_the_api_is_killed_meanwhile
     numbers = []
 
     async with (
-        asyncio.timeout(240),
+        asyncio.timeout(60 * KILLS),
         aiohttp.ClientSession(headers={"authorization": f"Bearer {written}"}) as http,
     ):
         url = f"http://127.0.0.1:{port}/graphql"
@@ -76,7 +77,9 @@ async def test_a_mutation_is_done_once_however_often_the_api_is_killed_meanwhile
     server.kill()
     await server.wait()
 
-    page = (await own_store.reads.changes_of([stored.id], size=100))[stored.id]
+    page = (await own_store.reads.changes_of([stored.id], size=KILLS + 2))[stored.id]
     commented = [change.number for change in page.changes if change.note == "已致电"]
+    lost, twice = len(set(numbers) - set(commented)), len(set(commented[1:]) - set(numbers))
+    print(f"R22  of kills {KILLS}  lost {lost}  done twice {twice}")  # noqa: T201  # the figure of `make chaos`
     assert sorted(numbers) == commented[1:]
     assert len(set(numbers)) == KILLS

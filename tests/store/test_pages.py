@@ -1,5 +1,6 @@
 """However a page is read, it is the same page."""
 
+import asyncio
 import uuid
 from collections.abc import AsyncIterator
 from datetime import timedelta
@@ -13,7 +14,7 @@ from hypothesis import strategies as st
 
 from hub.model import Kind, Status
 from hub.store import pages, search
-from hub.store.quick import answered
+from hub.store.quick import answered, asked
 from hub.store.reads import AppealQuery, Position
 from hub.store.store import Store
 from hub.wanted import AppealFilter, AppealOrder, TimeRange
@@ -98,6 +99,15 @@ def test_what_many_appeals_hold_is_looked_for_among_the_newest_first():
     assert ways(wanted, 0.1) == [(51, False), (0, False)]
 
 
+def test_a_number_beside_other_words_makes_them_rare_and_says_nothing_alone():
+    gathered, looked_for = [(0, False)], [(51, False), (0, False)]
+
+    assert ways(AppealFilter(text="象山大道123号"), 0.1) == gathered
+    assert ways(AppealFilter(text="象山大道 123"), 0.1) == gathered
+    assert ways(AppealFilter(text="123"), 0) == looked_for
+    assert ways(AppealFilter(text="象山大道"), 0.1) == looked_for
+
+
 async def test_statistics_of_postgresql_tell_what_is_common(store):
     await store.lanes.declare(SOURCES)
     await serve(store, VARIED)
@@ -105,7 +115,17 @@ async def test_statistics_of_postgresql_tell_what_is_common(store):
 
     await store.quick.page(AppealQuery(AppealFilter(text="路灯")), ("id",))
 
-    common, rare, short = (store.quick._frequency(search.sought(text)[0]) for text in ("路灯", "从未", "1"))
+    common, rare = (store.quick._frequency(search.sought(text)[0]) for text in ("路灯", "从未"))
     assert common > 0.3
     assert rare == 0
-    assert short == 1  # So few characters begin any number of lexemes.
+
+
+async def test_those_who_search_at_once_learn_once_what_is_common(store):
+    noted: list[str] = []
+    asked.set(noted)
+    query = AppealQuery(AppealFilter(text="路灯"))
+
+    await asyncio.gather(*(store.quick.page(query, ("id",)) for _ in range(5)))
+
+    assert sum("pg_stats" in statement for statement in noted) == 1
+    assert len(noted) == 6

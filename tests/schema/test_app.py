@@ -4,7 +4,7 @@ import pytest
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from hub.app import create_app
-from tests.schema.conftest import city_store, running  # noqa: F401  # a fixture
+from tests.schema.conftest import running
 
 
 class Marking:
@@ -26,7 +26,7 @@ QUERIES = ["{ __typename }", "{ appeals(first: 1) { nodes { id } } }", "{ source
 
 
 @pytest.mark.parametrize("query", QUERIES)
-async def test_middleware_stands_before_the_api_as_before_all_else(city_store, query):  # noqa: F811
+async def test_middleware_stands_before_the_api_as_before_all_else(city_store, query):
     plain, guarded = create_app(city_store), create_app(city_store)
     guarded.add_middleware(Marking)
 
@@ -38,7 +38,7 @@ async def test_middleware_stands_before_the_api_as_before_all_else(city_store, q
     assert (short.status, short.body) == (long.status, long.body)
 
 
-async def test_what_is_not_the_api_goes_by_the_routes(city_store):  # noqa: F811
+async def test_what_is_not_the_api_goes_by_the_routes(city_store):
     async with running(create_app(city_store)) as client:
         assert (await client.send("GET", "/healthz")).body == {"alive": True}
         assert (await client.send("GET", "/graphql/more")).status == 404
