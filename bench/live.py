@@ -160,14 +160,15 @@ async def _fanned_out(store: Store, apis: Sequence[Api], given: argparse.Namespa
     before = sum(cpu_of(api.process) for api in apis)
     before = sum(cpu_of(api.process) for api in apis)
     committed: dict[int, float] = {}
-    for number in range(given.changes):
+    for number in range(given.changes + 1):  # the first one warms up, and is not counted
         last = await _write(store, [f"L{number}"])
-        committed[last] = time.time()
+        if number:
+            committed[last] = time.time()
         await asyncio.sleep(PAUSE)
     waits = []
     for one in following:
         written, _ = await one.communicate()
-        waits += [(at - committed[number]) * 1_000 for number, at in json.loads(written)]
+        waits += [(at - committed[number]) * 1_000 for number, at in json.loads(written) if number in committed]
     waits.sort()
     cpu = (sum(cpu_of(api.process) for api in apis) - before) / len(waits) * 1e6
     cpu = (sum(cpu_of(api.process) for api in apis) - before) / len(waits) * 1e6
@@ -215,7 +216,7 @@ async def _keep_writing(store: Store, ended: asyncio.Event) -> None:
     while not ended.is_set():
         await _write(store, [f"R{number + more}" for more in range(4)])
         number += 4
-        await asyncio.sleep(0.01)
+        await asyncio.sleep(0.2)
 
 
 async def _all_changes(store: Store, after: int) -> list:
@@ -301,7 +302,7 @@ async def _answers(api: Api) -> None:
 
 async def _subscribers(api: Api, given: argparse.Namespace) -> asyncio.subprocess.Process:
     command = ["-m", "bench.live", "--role", "subscribers", "--port", str(api.port)]
-    counts = ["--subscribers", str(given.subscribers), "--changes", str(given.changes)]
+    counts = ["--subscribers", str(given.subscribers), "--changes", str(given.changes + 1)]
     return await asyncio.create_subprocess_exec(
         sys.executable, *command, *counts, stdout=asyncio.subprocess.PIPE, limit=2**26
     )

@@ -15,7 +15,7 @@ from hub.schema.types import Source, source_named
 from hub.schema.words import describe
 
 _FEW = 20
-_MOST = assumed(100)
+_MOST = assumed(20)
 
 describe(
     EndpointState,

@@ -13,6 +13,7 @@ from hub.errors import ActionRefused
 from hub.lifecycle import Wish, act
 from hub.model import ONE_STOP, Action, Appeal, Scope, Status
 from hub.schema.context import Info
+from hub.schema.endpoint_mutations import EndpointPayload, pause_endpoint, replay_deliveries, resume_endpoint
 from hub.schema.ids import read_id
 from hub.schema.mutation_inputs import (
     AcceptAppealInput,
@@ -275,4 +276,14 @@ class Mutation:
     )
     replay_tickets: SourcePayload = strawberry.mutation(
         resolver=replay_tickets, description="Read tickets of a source again, as `hub replay` does."
+    )
+    pause_endpoint: EndpointPayload = strawberry.mutation(
+        resolver=pause_endpoint, description="Send an endpoint nothing; what changes meanwhile waits."
+    )
+    resume_endpoint: EndpointPayload = strawberry.mutation(
+        resolver=resume_endpoint, description="Go on sending, at once, whatever stopped it."
+    )
+    replay_deliveries: EndpointPayload = strawberry.mutation(
+        resolver=replay_deliveries,
+        description="Send an endpoint its dead letters again, or what it had, as `hub replay-deliveries` does.",
     )

@@ -229,7 +229,7 @@ class Query:
     endpoints: list[Endpoint] = strawberry.field(
         resolver=endpoints,
         description="Every configured endpoint, in the order of names: systems that are told what changes.",
-        directives=[assumed(50)],
+        directives=[assumed(20)],
     )
     topics: list[Topic] = strawberry.field(
         resolver=topics,

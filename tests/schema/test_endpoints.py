@@ -3,9 +3,11 @@
 from aiohttp import web
 
 from hub.app import create_app
+from hub.model import Scope
 from tests.connectors.upstream import json
 from tests.endpoints.receiver import changes, endpoint, happen, receiving, told
 from tests.schema.conftest import running
+from tests.schema.test_mutation import Desk, key_of
 from tests.scripted import ticket
 
 ENDPOINTS = """{ endpoints {
@@ -54,3 +56,35 @@ async def test_a_page_of_attempts_is_bounded(store, tmp_path):
         reply = await client.ask("{ endpoints { lastAttempts(first: 101) { at } } }")
 
     assert reply.codes == ["BAD_INPUT"]
+
+
+MANAGE = """mutation ($input: %s!) { done: %s(input: $input) {
+  __typename ... on EndpointActed { deliveries endpoint { name state dead } } ... on UserError { path code }
+} }"""
+
+
+async def test_endpoints_are_looked_after_with_a_key_that_may(store, tmp_path):
+    await changes(store, 2)
+    async with receiving(lambda _request: web.Response(status=400)) as receiver:
+        await told(store, endpoint(tmp_path, receiver.url, retry={"refused": 1}))
+    key = await key_of(store, Scope.SOURCES_MANAGE)
+    async with running(create_app(store)) as client:
+        desk, nobody = Desk(client, key), Desk(client, None)
+
+        async def do(who, name, kind="EndpointInput", **given):
+            return await who.post({"query": MANAGE % (kind, name), "variables": {"input": given}})
+
+        refused = await do(nobody, "pauseEndpoint", endpoint="office")
+        unknown = await do(desk, "pauseEndpoint", endpoint="ofice")
+        paused = await do(desk, "pauseEndpoint", endpoint="office")
+        resumed = await do(desk, "resumeEndpoint", endpoint="office")
+        kind = "ReplayDeliveriesInput"
+        counted = await do(desk, "replayDeliveries", kind, endpoint="office", dryRun=True, lastNumber=1)
+        replayed = await do(desk, "replayDeliveries", kind, endpoint="office")
+
+    assert refused.codes == ["UNAUTHENTICATED"]
+    assert unknown.data["done"] == {"__typename": "NotFound", "path": ["input", "endpoint"], "code": "NOT_FOUND"}
+    assert paused.data["done"]["endpoint"]["state"] == "PAUSED"
+    assert resumed.data["done"]["endpoint"]["state"] == "WELL"
+    assert (counted.data["done"]["deliveries"], counted.data["done"]["endpoint"]["dead"]) == (1, 2)
+    assert (replayed.data["done"]["deliveries"], replayed.data["done"]["endpoint"]["dead"]) == (2, 0)
