@@ -168,7 +168,6 @@ async def _tell(endpoint: str, surroundings: Mapping[str, str]) -> None:
     python = _short(Path(sys.executable))
     say(f"\nThe city goes on; watch its changes as they come:\n\n$ {python} -m replica.watch {endpoint}")
     say(f"\nSee how the sources do, and what was set aside and why:\n\n$ {python.with_name('hub')} rejected")
-    say(f"\nChange appeals, with a key (docs/how-to/change-appeals.md):\n\n$ {python.with_name('hub')} add-key desk")
     say("\nCtrl-C stops all of it. What was pulled stays; the next start goes on from there.")
     await asyncio.Event().wait()
 
