@@ -471,7 +471,9 @@ async def test_without_a_database_a_push_is_to_come_again(tmp_path):
 async def test_a_mistake_of_the_hubs_is_an_id_that_is_also_in_the_log(store, tmp_path):
     config = configured(tmp_path, wuye=BY_TOKEN)
     with capture_logs() as logs:
-        broken = SimpleNamespace(reads=store.reads, quick=store.quick, counted=store.counted, pushes=None)
+        broken = SimpleNamespace(
+            reads=store.reads, quick=store.quick, counted=store.counted, keys=store.keys, pushes=None
+        )
         async with running(create_app(broken, sources=config.sources)) as client:
             reply = await push(client, ticket("A1", title="张三"))
 

@@ -267,7 +267,7 @@ def endpoints(  # noqa: PLR0917  # what can be asked of the command
     return next(act for act, wanted in zip(acts, asked_for, strict=True) if wanted)(_asked(ctx), endpoint)
 
 
-@app.command(short_help="Show what an endpoint did not take, and its last attempts.")
+@app.command(short_help="Show what an endpoint did not take.")
 def deliveries(
     ctx: typer.Context,
     endpoint: _ENDPOINT,

@@ -79,11 +79,15 @@ async def _connect(address: str, **options: Any) -> asyncpg.Connection:
             "jit": "off",  # Compiling a statement costs more than running any of ours.
         },
     )
-    # PostgreSQL 17 and newer also end a transaction whose client was stopped in the middle of asking.
-    await connection.execute(
-        """select set_config('transaction_timeout', '20s', false)
-           where current_setting('server_version_num')::int >= 170000"""
-    )
+    try:
+        # PostgreSQL 17 and newer also end a transaction whose client was stopped in the middle of asking.
+        await connection.execute(
+            """select set_config('transaction_timeout', '20s', false)
+               where current_setting('server_version_num')::int >= 170000"""
+        )
+    except BaseException:
+        connection.terminate()
+        raise
     return connection
 
 

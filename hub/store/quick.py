@@ -129,6 +129,7 @@ class _Connections:
     def __init__(self, database: Database, planning: str) -> None:
         self._database = database
         self._planning = planning
+        self._closed = False
         self._places: asyncio.LifoQueue[asyncpg.Connection | None] = asyncio.LifoQueue()
         for _ in range(_POOL_SIZE):
             self._places.put_nowait(None)
@@ -152,6 +153,7 @@ class _Connections:
             raise
 
     async def close(self) -> None:
+        self._closed = True
         while not self._places.empty():
             if (connection := self._places.get_nowait()) is not None:
                 await connection.close()
@@ -168,13 +170,19 @@ class _Connections:
             raise
 
     def _give_back(self, connection: asyncpg.Connection) -> None:
+        if self._closed:
+            connection.terminate()
         self._places.put_nowait(None if connection.is_closed() else connection)
 
     async def _open(self) -> asyncpg.Connection:
         connection = await self._database.connect(statement_cache_size=REMEMBERED)
-        await connection.execute(f"set plan_cache_mode = {self._planning}")
-        for name in ("json", "jsonb"):
-            await connection.set_type_codec(
-                name, schema="pg_catalog", format="text", encoder=str, decoder=orjson.Fragment
-            )
+        try:
+            await connection.execute(f"set plan_cache_mode = {self._planning}")
+            for name in ("json", "jsonb"):
+                await connection.set_type_codec(
+                    name, schema="pg_catalog", format="text", encoder=str, decoder=orjson.Fragment
+                )
+        except BaseException:
+            connection.terminate()
+            raise
         return connection

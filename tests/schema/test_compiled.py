@@ -23,7 +23,7 @@ from hub.schema.types import AppealWanted
 from hub.schema.viewers import Viewer
 from hub.store.store import Store
 from hub.wanted import Bucket, Dimension, Moment
-from tests.schema.conftest import Client, appeal, running, serve
+from tests.schema.conftest import UNRATED, Client, appeal, running, serve
 from tests.schema.test_property import FILTERS, SCALARS
 
 EXAMPLES = settings(max_examples=150, deadline=None, suppress_health_check=list(HealthCheck))
@@ -55,7 +55,7 @@ fragment Where on PageInfo { hasNextPage hasPreviousPage startCursor endCursor _
 @pytest.fixture(scope="session")
 async def walked(city_store: Store) -> AsyncIterator[Client]:
     """The same city, every field resolved by itself."""
-    async with running(create_app(city_store, compiled=False)) as client:
+    async with running(create_app(city_store, compiled=False, limits=UNRATED)) as client:
         yield client
 
 
@@ -294,7 +294,10 @@ async def test_counts_are_of_this_moment_after_every_change(own_store):
     """Counts are remembered for as long as no appeal changes, and not a change longer."""
     query = "{ appealStatistics(groupBy: [STATUS]) { count groups { count status } } }"
 
-    async with running(create_app(own_store)) as compiled, running(create_app(own_store, compiled=False)) as plain:
+    async with (
+        running(create_app(own_store, limits=UNRATED)) as compiled,
+        running(create_app(own_store, compiled=False, limits=UNRATED)) as plain,
+    ):
         for number in (1, 2, 3, 2, 5):
             await serve(own_store, [appeal(number, status=list(Status)[number * 3 % 12], title=f"{number}")])
             body = await same(compiled, plain, query)

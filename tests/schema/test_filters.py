@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 from hub.app import create_app
 from hub.store.store import Store
 from hub.wanted import AppealFilter, AppealOrder, StatisticsQuery
-from tests.schema.conftest import SOURCES, Client, appeal, running, serve
+from tests.schema.conftest import SOURCES, UNRATED, Client, appeal, running, serve
 from tests.schema.varied import FILTERS, VARIED, holds
 
 EXAMPLES = settings(
@@ -45,13 +45,13 @@ async def varied_store(server_url: str) -> AsyncIterator[Store]:
 
 @pytest.fixture(scope="session")
 async def varied(varied_store: Store) -> AsyncIterator[Client]:
-    async with running(create_app(varied_store)) as client:
+    async with running(create_app(varied_store, limits=UNRATED)) as client:
         yield client
 
 
 @pytest.fixture(scope="session")
 async def varied_walked(varied_store: Store) -> AsyncIterator[Client]:
-    async with running(create_app(varied_store, compiled=False)) as client:
+    async with running(create_app(varied_store, compiled=False, limits=UNRATED)) as client:
         yield client
 
 
